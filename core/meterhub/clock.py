@@ -1,0 +1,69 @@
+"""The only source of time, waiting and random numbers in core and plugins.
+
+Tests and simulations put a movable clock (``meterhub.testing.clock``) in its
+place, so that a simulated year takes a minute and repeats from its seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+
+class Clock:
+    """Real time. ``random`` is seeded by the system; give ``seed`` to repeat a run."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.random = random.Random(seed)
+
+    def now(self) -> int:
+        """UTC epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; the time base of ``call_at``."""
+        return asyncio.get_running_loop().time()
+
+    def cpu_s(self) -> float:
+        """CPU seconds used by this process."""
+        return time.process_time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait ``seconds``; 0 lets others run once."""
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[Any]:
+        """Async context manager that raises ``TimeoutError`` after ``seconds`` (None: never)."""
+        return asyncio.timeout(seconds)
+
+    def call_at(self, when_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Call ``callback(*args)`` when ``monotonic()`` reaches ``when_s``; the handle can ``cancel()``."""
+        return asyncio.get_running_loop().call_at(when_s, callback, *args)
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """Call ``callback(*args)`` in ``delay_s`` seconds; the handle can ``cancel()``."""
+        return asyncio.get_running_loop().call_later(delay_s, callback, *args)
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Mark that something outside the loop (a thread, a process) is being waited for.
+
+        Real time passes anyway; a movable clock stands still while this is held.
+        """
+        yield
+
+
+def utc(ms: int) -> datetime:
+    """The aware UTC datetime of epoch milliseconds."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def iso(ms: int) -> str:
+    """UTC ISO 8601 with milliseconds and ``Z``, such as ``2026-11-24T07:49:58.120Z``."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"

@@ -1,0 +1,112 @@
+"""Link: how bytes reach a collector. A byte pipe, or a listener that yields one pipe per collector.
+
+Links know no meter. A link reports each pipe that is open as a ``Channel`` to
+its ``LinkHost``, which is the hub's side of it, and gets a ``ChannelUser`` that takes the bytes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """What a line must know of its link. ``latency_s`` is the usual round trip, ``latency_max_s`` what to wait for."""
+
+    latency_s: float = 0.0
+    latency_max_s: float = 0.5
+    largest_frame: int | None = None
+    metered: bool = False
+
+
+class Channel(ABC):
+    """One open byte pipe to a collector."""
+
+    peer: str = ""
+    """Where the other end is, for people: ``10.1.2.3:40112`` or ``/dev/ttyUSB0``."""
+
+    @abstractmethod
+    def send(self, data: bytes) -> None:
+        """Send bytes without waiting. Raises ``LinkDown`` when the pipe is closed or its buffer is full."""
+
+    @abstractmethod
+    def close(self, cause: str) -> None:
+        """Close the pipe; never blocks, may be called twice. ``ChannelUser.lost`` follows once."""
+
+
+class ChannelUser(Protocol):
+    """The hub's end of a channel."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes came in, registration and heartbeats already taken out."""
+
+    def alive(self) -> None:
+        """The collector gave a sign of life that is not meter data (a heartbeat)."""
+
+    def lost(self, cause: str) -> None:
+        """The channel is gone; ``cause`` is one of the words of ``field.collector.CAUSES``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorConfig:
+    """A collector as the link sees it; ``options`` passed the link type's ``collector_schema``."""
+
+    id: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class LinkHost(Protocol):
+    """What the hub offers to a link."""
+
+    collectors: Sequence[CollectorConfig]
+    """The collectors that the configuration puts on this link. A serial link finds one, with the link's own id."""
+
+    def attach(self, collector_id: str, channel: Channel) -> ChannelUser:
+        """A collector is there. The newest channel wins: an older one of the same id is closed as ``replaced``."""
+
+    def stranger(self, peer: str, first_bytes: bytes, why: str) -> None:
+        """Somebody called who is not known; kept in a short list for the deployer, and logged within limits."""
+
+    def trouble(self, text: str) -> None:
+        """The link itself does not work (port taken, device missing), in words; '' when it works again."""
+
+
+class Link(ABC):
+    """One configured link."""
+
+    facts: LinkFacts = LinkFacts()
+
+    @abstractmethod
+    async def open(self, host: LinkHost) -> None:
+        """Start to work and return soon; a device that is missing is retried, not an error.
+
+        Raises ``ConfigError`` for what will never work.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop; every channel is closed and reported lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkType:
+    """A kind of link that a plugin registers.
+
+    ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on such a link may
+    have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:`` itself.
+    ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
+    wire of ``meterhub.sim`` per collector id.
+    """
+
+    name: str
+    schema: Mapping[Any, Any]
+    open: Callable[[Any, Mapping[str, Any]], Link]
+    collector_schema: Mapping[Any, Any] = field(default_factory=dict)
+    dial_in: bool = True
+    simulate: Callable[[Mapping[str, Any], Sequence[CollectorConfig], Mapping[str, Any], Any], Awaitable[None]] | None = (
+        None
+    )
+    description: str = ""
