@@ -1,0 +1,398 @@
+"""Actions: the only way to make something happen, for pages, the API, scripts, schedules and tenants alike.
+
+A command is seen in four states: ``queued``, ``sent``, ``confirmed`` (by the device, with what was read back) and
+``failed`` (with why). ``confirmed`` is never shown before the device answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import voluptuous as vol
+
+from meterhub.bus import Bus
+from meterhub.cause import Cause
+from meterhub.clock import Clock
+from meterhub.errors import BadInput, Conflict, MeterHubError, Misuse, NotAllowed, NotFound
+
+MAX_REMEMBERED = 10_000
+"""Finished runs kept in memory; durable ones stay in the store."""
+
+
+class Danger(StrEnum):
+    """What a page must ask before it calls the action."""
+
+    NONE = "none"
+    CONFIRM = "confirm"
+    REASON = "reason"
+    TWO_PEOPLE = "two_people"
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+
+
+FINAL = (RunState.CONFIRMED, RunState.FAILED)
+
+
+class Target(Protocol):
+    """What an action acts on: a device or anything else with an id and a place in the tree of permissions."""
+
+    @property
+    def id(self) -> str:
+        """Readable id."""
+
+    @property
+    def scope(self) -> str:
+        """``operator/site/place…``."""
+
+
+class Actor(Protocol):
+    """Who asks."""
+
+    @property
+    def id(self) -> str:
+        """``user:anna``, ``schedule:quarter-hour``, ``system``."""
+
+    def may(self, permission: str, scope: str) -> bool:
+        """Whether the actor holds the permission at this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The hub itself, and schedules from the site file: they may do everything. ``id`` says which part it is."""
+
+    id: str = "system"
+
+    def may(self, permission: str, scope: str) -> bool:
+        """Always."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be done.
+
+    ``target`` is the kind of device it acts on ("meter", "collector"; "" for none), ``applies`` narrows that to
+    devices that know the action. ``schema`` is the voluptuous mapping of ``params``. ``handler(call)`` returns a dict,
+    directly or by awaiting, and may raise any ``MeterHubError``. ``durable`` runs are stored before
+    they start; reads are not.
+    """
+
+    name: str
+    title: Mapping[str, str]
+    permission: str
+    handler: Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]
+    target: str = ""
+    schema: Mapping[Any, Any] = field(default_factory=dict)
+    danger: Danger = Danger.NONE
+    description: Mapping[str, str] = field(default_factory=dict)
+    durable: bool = True
+    applies: Callable[[Any], bool] | None = None
+    timeout_s: float = 120.0
+
+
+class Run:
+    """One call of an action. ``done`` resolves when the state is final, and never raises."""
+
+    __slots__ = (
+        "action",
+        "actor",
+        "cause",
+        "created_ms",
+        "done",
+        "error",
+        "id",
+        "key",
+        "params",
+        "reason",
+        "result",
+        "state",
+        "target",
+        "updated_ms",
+    )
+
+    def __init__(
+        self, id: str, action: str, target: str, params: Mapping[str, Any], actor: str, cause: Cause, now_ms: int
+    ) -> None:
+        self.id = id
+        self.action = action
+        self.target = target
+        self.params = params
+        self.actor = actor
+        self.cause = cause
+        self.key = ""
+        self.reason = ""
+        self.state = RunState.QUEUED
+        self.result: dict[str, Any] | None = None
+        self.error: dict[str, str] | None = None
+        self.created_ms = now_ms
+        self.updated_ms = now_ms
+        self.done: asyncio.Future[Run] | None = None
+
+
+class Call:
+    """What a handler gets: the run's content, checked, and a way to say that the command went out."""
+
+    __slots__ = ("_sent", "action", "actor", "cause", "params", "run", "target")
+
+    def __init__(
+        self,
+        action: Action,
+        target: Any,
+        params: Mapping[str, Any],
+        actor: Actor,
+        cause: Cause,
+        run: Run | None = None,
+        sent: Callable[[Run], None] | None = None,
+    ) -> None:
+        self.action = action
+        self.target = target
+        self.params = params
+        self.actor = actor
+        self.cause = cause
+        self.run = run
+        self._sent = sent
+
+    def sent(self) -> None:
+        """The first byte of the command left for the device."""
+        if self._sent is not None and self.run is not None:
+            self._sent(self.run)
+
+
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """A run went to its present state."""
+
+    run: Run
+
+
+class Journal(Protocol):
+    """Where durable runs are kept."""
+
+    async def create(self, run: Run) -> Run | None:
+        """Store a new run; returns the run that already holds its key instead, if there is one."""
+
+    async def update(self, run: Run) -> None:
+        """Store the run's state, result and error."""
+
+    async def find(self, run_id: str) -> Run | None:
+        """The stored run with this id."""
+
+
+class Actions:
+    """The registry of actions and the runs under way."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        journal: Journal,
+        find_target: Callable[[str], Any | None],
+        spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
+    ) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._journal = journal
+        self._find_target = find_target
+        self._spawn = spawn
+        self._actions: dict[str, Action] = {}
+        self._schemas: dict[str, vol.Schema] = {}
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._keys: dict[str, str] = {}
+
+    def register(self, action: Action) -> None:
+        """Make an action known; raises ``Misuse`` when the name is taken."""
+        if action.name in self._actions:
+            raise Misuse(f"the action {action.name} is registered twice")
+        self._actions[action.name] = action
+        self._schemas[action.name] = vol.Schema(dict(action.schema))
+
+    def __iter__(self) -> Iterable[Action]:
+        return iter(self._actions.values())
+
+    def get(self, name: str) -> Action:
+        """The action with this name; raises ``NotFound``."""
+        try:
+            return self._actions[name]
+        except KeyError:
+            raise NotFound(f"there is no action {name}", hint="GET /api/v1/openapi.json lists them") from None
+
+    def offered(self, target: Any, actor: Actor) -> list[Action]:
+        """The actions that apply to this target and that the actor may call there."""
+        return [
+            one
+            for one in self._actions.values()
+            if one.target == target.kind
+            and (one.applies is None or one.applies(target))
+            and actor.may(one.permission, target.scope)
+        ]
+
+    def check(
+        self, name: str, target_id: str, params: Mapping[str, Any], actor: Actor, cause: Cause | None = None
+    ) -> Call:
+        """Validate everything about a call without making it.
+
+        Raises ``NotFound``, ``NotAllowed`` or ``BadInput``. A target that the actor may not see is not found.
+        """
+        action = self.get(name)
+        target = self._target(action, target_id)
+        if not actor.may(action.permission, target.scope if target is not None else ""):
+            raise NotAllowed(f"you may not call {name} here", where=target_id, hint=f"it needs {action.permission}")
+        try:
+            checked = self._schemas[name](params)
+        except vol.Invalid as error:
+            raise BadInput(str(error), where=f"{name} params") from None
+        return Call(action, target, checked, actor, cause or Cause(*_cause_of(actor)))
+
+    def _target(self, action: Action, target_id: str) -> Any | None:
+        if not action.target:
+            return None
+        target = self._find_target(target_id) if target_id else None
+        if target is None or target.kind != action.target:
+            raise NotFound(f"there is no {action.target} {target_id!r}", hint=f"{action.name} needs a target")
+        if action.applies is not None and not action.applies(target):
+            raise BadInput(f"{target_id} does not know {action.name}", hint="its profile does not list the command")
+        return target
+
+    async def call(
+        self,
+        name: str,
+        target_id: str = "",
+        params: Mapping[str, Any] | None = None,
+        *,
+        actor: Actor,
+        key: str = "",
+        reason: str = "",
+        cause: Cause | None = None,
+    ) -> Run:
+        """Start a run and return it at once; ``run.done`` resolves in its final state.
+
+        The same ``key`` with the same content returns the run there is; with other content it raises ``Conflict``.
+        """
+        call = self.check(name, target_id, params or {}, actor, cause)
+        if call.action.danger in (Danger.REASON, Danger.TWO_PEOPLE) and isinstance(call.action.target, str):
+            reason = reason.strip()
+        run = Run(self._new_id(), name, target_id, call.params, actor.id, call.cause, self._clock.now())
+        run.key = key
+        run.reason = reason
+        known = await self._remember(run, call.action)
+        if known is not None:
+            return known
+        call.run = run
+        call._sent = self._mark_sent
+        run.done = asyncio.get_running_loop().create_future()
+        self._bus.emit(RunChanged(run))
+        self._spawn(f"action {name} {target_id}", self._carry_out(call, run))
+        return run
+
+    async def invoke(self, name: str, target_id: str, params: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        """Check and carry out without keeping a run: for reads inside the hub, and for calls that need no trace."""
+        call = self.check(name, target_id, params, actor)
+        result = call.action.handler(call)
+        return await result if inspect.isawaitable(result) else result
+
+    async def find(self, run_id: str) -> Run:
+        """The run with this id; raises ``NotFound``."""
+        run = self._runs.get(run_id) or await self._journal.find(run_id)
+        if run is None:
+            raise NotFound(f"there is no action run {run_id}")
+        return run
+
+    def recent(self, target_id: str, most: int = 10) -> list[Run]:
+        """The latest runs of this process for one target, newest first."""
+        found = (run for run in reversed(self._runs.values()) if run.target == target_id)
+        return [run for run, _ in zip(found, range(most), strict=False)]
+
+    async def _remember(self, run: Run, action: Action) -> Run | None:
+        """Keep a new run; returns the earlier run that holds its key."""
+        known = self._runs.get(self._keys.get(run.key, "")) if run.key else None
+        if known is None:
+            self._runs[run.id] = run
+            if run.key:
+                self._keys[run.key] = run.id
+            if action.durable or run.key:
+                known = await self._journal.create(run)
+                if known is not None:
+                    del self._runs[run.id]
+                    self._keys[run.key] = known.id
+            self._forget_old()
+        if known is not None and _content(known) != _content(run):
+            raise Conflict(f"the key {run.key!r} was used for another call", where=known.id, hint="use a new key")
+        return known
+
+    async def _carry_out(self, call: Call, run: Run) -> None:
+        try:
+            async with self._clock.timeout(call.action.timeout_s):
+                result = call.action.handler(call)
+                run.result = await result if inspect.isawaitable(result) else result
+            run.state = RunState.CONFIRMED
+        except MeterHubError as error:
+            run.state = RunState.FAILED
+            run.error = {"code": error.code, "message": error.message, "where": error.where, "hint": error.hint}
+        except TimeoutError:
+            run.state = RunState.FAILED
+            run.error = {
+                "code": "no_answer",
+                "message": f"no end within {call.action.timeout_s:.0f} s",
+                "where": run.target,
+                "hint": "read the meter before trying again",
+            }
+        except Exception as error:
+            run.state = RunState.FAILED
+            run.error = {"code": "misuse", "message": f"internal error: {error!r}", "where": run.action, "hint": ""}
+            raise
+        finally:
+            await self._finish(run, call.action)
+
+    async def _finish(self, run: Run, action: Action) -> None:
+        run.updated_ms = self._clock.now()
+        if run.state not in FINAL:
+            run.state = RunState.FAILED
+            run.error = {"code": "dropped", "message": "the hub stopped", "where": run.target, "hint": "read the meter"}
+        try:
+            if action.durable or run.key:
+                await self._journal.update(run)
+        finally:
+            if run.done is not None and not run.done.done():
+                run.done.set_result(run)
+            self._bus.emit(RunChanged(run))
+
+    def _mark_sent(self, run: Run) -> None:
+        if run.state is RunState.QUEUED:
+            run.state = RunState.SENT
+            run.updated_ms = self._clock.now()
+            self._bus.emit(RunChanged(run))
+
+    def _forget_old(self) -> None:
+        while len(self._runs) > MAX_REMEMBERED:
+            oldest = next(iter(self._runs.values()))
+            if oldest.state not in FINAL:
+                break
+            del self._runs[oldest.id]
+            if oldest.key:
+                self._keys.pop(oldest.key, None)
+
+    def _new_id(self) -> str:
+        return f"run-{self._clock.now():x}-{self._clock.random.getrandbits(40):010x}"
+
+
+def _content(run: Run) -> str:
+    return json.dumps([run.action, run.target, dict(run.params)], sort_keys=True, default=str)
+
+
+def _cause_of(actor: Actor) -> tuple[str, str]:
+    kind, _, name = actor.id.partition(":")
+    return kind, name

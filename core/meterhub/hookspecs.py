@@ -1,0 +1,62 @@
+"""The hooks that a plugin may implement. All are synchronous, called once at start, and return typed objects.
+
+A hook may take ``ctx`` (the plugin's ``meterhub.plugins.Context``) and ``config`` (its checked section of
+``plugins:``), or only one of them, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from meterhub.actions import Action
+from meterhub.collections import Collection
+from meterhub.field.link import LinkType
+from meterhub.field.protocol import ProtocolType
+
+if TYPE_CHECKING:
+    from meterhub.plugins import Context
+
+hookspec = pluggy.HookspecMarker("meterhub")
+
+
+@hookspec
+def plugin_schema() -> Mapping[Any, Any]:
+    """The voluptuous mapping of the plugin's own section under ``plugins:`` in the site file.
+
+    Called before every other hook; without it the section must be empty.
+    """
+    return {}
+
+
+@hookspec
+def register_protocols(ctx: Context, config: Mapping[str, Any]) -> Iterable[ProtocolType]:
+    """Meter protocols: codec, dialogues, simulated meter."""
+    return ()
+
+
+@hookspec
+def register_links(ctx: Context, config: Mapping[str, Any]) -> Iterable[LinkType]:
+    """Kinds of links: byte pipes and listeners."""
+    return ()
+
+
+@hookspec
+def register_profiles(ctx: Context, config: Mapping[str, Any]) -> Iterable[Path]:
+    """Meter models: the YAML files of profiles that the plugin ships."""
+    return ()
+
+
+@hookspec
+def register_actions(ctx: Context, config: Mapping[str, Any]) -> Iterable[Action]:
+    """Actions that people, scripts and schedules can call."""
+    return ()
+
+
+@hookspec
+def register_collections(ctx: Context, config: Mapping[str, Any]) -> Iterable[Collection]:
+    """Collections: records that people manage, with list, form, import, export and API derived from them."""
+    return ()

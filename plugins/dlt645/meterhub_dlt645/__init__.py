@@ -1,0 +1,1 @@
+"""Plugin dlt645 of MeterHub."""

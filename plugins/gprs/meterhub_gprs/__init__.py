@@ -1,0 +1,1 @@
+"""Plugin gprs of MeterHub."""

@@ -1,0 +1,1 @@
+"""Plugin serial of MeterHub."""
