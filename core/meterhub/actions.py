@@ -10,7 +10,7 @@ import asyncio
 import inspect
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -81,6 +81,10 @@ class System:
         return True
 
 
+Many = Callable[[Sequence[Any], Mapping[str, Any], Cause], Awaitable[dict[str, Any]]]
+"""``many(targets, params, cause)``: one summary for all, such as ``{"asked": 60, "answered": 58}``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something that can be done.
@@ -88,7 +92,7 @@ class Action:
     ``target`` is the kind of device it acts on ("meter", "collector"; "" for none), ``applies`` narrows that to
     devices that know the action. ``schema`` is the voluptuous mapping of ``params``. ``handler(call)`` returns a dict,
     directly or by awaiting, and may raise any ``MeterHubError``. ``durable`` runs are stored before
-    they start; reads are not.
+    they start; reads are not. ``many`` does the same for a whole list of targets, for sweeps and bulk calls.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Action:
     durable: bool = True
     applies: Callable[[Any], bool] | None = None
     timeout_s: float = 120.0
+    many: Many | None = None
 
 
 class Run:
@@ -220,7 +225,7 @@ class Actions:
         self._actions[action.name] = action
         self._schemas[action.name] = vol.Schema(dict(action.schema))
 
-    def __iter__(self) -> Iterable[Action]:
+    def __iter__(self) -> Iterator[Action]:
         return iter(self._actions.values())
 
     def get(self, name: str) -> Action:
@@ -283,8 +288,6 @@ class Actions:
         The same ``key`` with the same content returns the run there is; with other content it raises ``Conflict``.
         """
         call = self.check(name, target_id, params or {}, actor, cause)
-        if call.action.danger in (Danger.REASON, Danger.TWO_PEOPLE) and isinstance(call.action.target, str):
-            reason = reason.strip()
         run = Run(self._new_id(), name, target_id, call.params, actor.id, call.cause, self._clock.now())
         run.key = key
         run.reason = reason

@@ -24,7 +24,8 @@ class Field:
     """One column or form field.
 
     ``type``: text, number, boolean, choice, time (UTC epoch ms), money (fen), reference, status, secret, json.
-    ``filter``: offered as a facet; ``search``: found by the search box; ``edit``: in the form; ``column``: shown in the list at first.
+    ``filter``: offered as a facet; ``search``: found by the search box; ``edit``: in the form;
+    ``column``: shown in the list at first.
     ``reference`` names the collection whose ids it holds.
     """
 
@@ -108,8 +109,9 @@ class Source(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Records that people manage. ``permission`` is needed to see it, ``edit_permission`` to change it ("" : nobody can).
+    """Records that people manage.
 
+    ``permission`` is needed to see it, ``edit_permission`` to change it ("": nobody can).
     ``row_link(row)`` is the page of a row when it has one of its own. ``group`` and ``icon`` place it in the menu
     ("" group: not in the menu).
     """
@@ -140,7 +142,8 @@ class Collection:
 class ListSource(Source):
     """Rows made afresh from objects in memory, such as devices; filtered, sorted and counted here.
 
-    ``objects()`` gives all objects, ``row(object)`` makes the dict, ``scope(object)`` the place that ``permission`` is checked at.
+    ``objects()`` gives all objects, ``row(object)`` makes the dict, ``scope(object)`` the place that ``permission`` is
+    checked at.
     """
 
     def __init__(

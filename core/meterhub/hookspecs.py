@@ -45,8 +45,8 @@ def register_links(ctx: Context, config: Mapping[str, Any]) -> Iterable[LinkType
 
 
 @hookspec
-def register_profiles(ctx: Context, config: Mapping[str, Any]) -> Iterable[Path]:
-    """Meter models: the YAML files of profiles that the plugin ships."""
+def register_profiles(ctx: Context, config: Mapping[str, Any]) -> Iterable[Path | Mapping[str, Any]]:
+    """Meter models: YAML files of profiles that the plugin ships, or the same content as a mapping."""
     return ()
 
 
@@ -58,5 +58,5 @@ def register_actions(ctx: Context, config: Mapping[str, Any]) -> Iterable[Action
 
 @hookspec
 def register_collections(ctx: Context, config: Mapping[str, Any]) -> Iterable[Collection]:
-    """Collections: records that people manage, with list, form, import, export and API derived from them."""
+    """Collections: records that people manage; list, form, import, export and API are derived from them."""
     return ()

@@ -53,8 +53,9 @@ class EntityDef:
 
     ``kind`` names how a value is checked, shown and entered (``number``, ``switch``, ``text``, ``clock``, ``money`` …;
     unknown kinds are shown as text). ``scale`` is the number of decimals of the stored integer. ``meaning`` is the
-    physical quantity (``energy``, ``power``, ``voltage``, ``volume``, ``balance`` …). ``refresh_s`` is how often it is worth reading (0: with every sweep).
-    ``accumulate``: the register only grows. ``write`` names the action that sets it. ``record``: keep its history.
+    physical quantity (``energy``, ``power``, ``voltage``, ``volume``, ``balance`` …). ``refresh_s`` is how often it is
+    worth reading (0: with every sweep). ``accumulate``: the register only grows. ``write`` names the action that sets
+    it. ``record``: keep its history.
     """
 
     key: str

@@ -91,12 +91,17 @@ class Link(ABC):
         """Stop; every channel is closed and reported lost."""
 
 
+FarEnd = Callable[[Mapping[str, Any], Sequence[CollectorConfig], Mapping[str, Any], Any], Awaitable[None]]
+"""``simulate(config, collectors, wires, world)``."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkType:
     """A kind of link that a plugin registers.
 
-    ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on such a link may
-    have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:`` itself.
+    ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on
+    such a link may have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:``
+    itself.
     ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
     wire of ``meterhub.sim`` per collector id.
     """
@@ -106,7 +111,5 @@ class LinkType:
     open: Callable[[Any, Mapping[str, Any]], Link]
     collector_schema: Mapping[Any, Any] = field(default_factory=dict)
     dial_in: bool = True
-    simulate: Callable[[Mapping[str, Any], Sequence[CollectorConfig], Mapping[str, Any], Any], Awaitable[None]] | None = (
-        None
-    )
+    simulate: FarEnd | None = None
     description: str = ""

@@ -1,0 +1,134 @@
+"""The core's own actions on meters. Beyond reading, a meter can do what its profile lists under ``commands:``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import voluptuous as vol
+
+from meterhub.actions import Action, Call, Danger
+from meterhub.cause import Cause
+from meterhub.clock import Clock
+from meterhub.devices.device import Device
+from meterhub.devices.reader import Poll, Reader, explain
+from meterhub.errors import MeterHubError
+from meterhub.field.line import Priority
+
+SWEEP_DEADLINE_S = 900.0
+"""A scheduled read that could not be sent within a quarter of an hour is stale: the next sweep replaces it."""
+
+
+class MeterActions:
+    """The handlers of the ``meter.*`` actions."""
+
+    def __init__(self, reader: Reader, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    def actions(self) -> list[Action]:
+        """The actions to register."""
+        return [
+            Action(
+                "meter.read",
+                {"en": "Read now", "zh": "立即抄表", "ja": "今すぐ検針"},
+                "device.read",
+                self.read,
+                target="meter",
+                schema={vol.Optional("entities", default=list): [str]},
+                durable=False,
+                many=self.sweep,
+            ),
+            self._command("meter.open_circuit", "Open circuit", "拉闸", "遮断", danger=Danger.REASON),
+            self._command("meter.close_circuit", "Close circuit", "合闸", "投入", danger=Danger.CONFIRM),
+            self._command("meter.open_valve", "Open valve", "开阀", "開栓", danger=Danger.CONFIRM),
+            self._command("meter.close_valve", "Close valve", "关阀", "閉栓", danger=Danger.REASON),
+            self._command(
+                "meter.write",
+                "Write setting",
+                "写入参数",
+                "設定書込",
+                danger=Danger.CONFIRM,
+                permission="meter.write",
+                schema={vol.Required("entity"): str, vol.Required("value"): vol.Any(str, bool)},
+            ),
+        ]
+
+    def _command(
+        self,
+        name: str,
+        en: str,
+        zh: str,
+        ja: str,
+        *,
+        danger: Danger,
+        permission: str = "meter.control",
+        schema: Mapping[Any, Any] | None = None,
+    ) -> Action:
+        return Action(
+            name,
+            {"en": en, "zh": zh, "ja": ja},
+            permission,
+            self.command,
+            target="meter",
+            schema=schema or {},
+            danger=danger,
+            applies=_knows(name),
+        )
+
+    async def read(self, call: Call) -> dict[str, Any]:
+        """Read a meter ahead of scheduled reads; the result holds the values in shown form."""
+        device: Device = call.target
+        call.sent()
+        poll = await self._reader.read(device, call.params["entities"], priority=Priority.OPERATOR, cause=call.cause)
+        explain(poll)
+        return {
+            "values": {one.definition.key: one.shown for one in poll.updated},
+            "failed": {key: str(error) for key, error in poll.failed.items()},
+        }
+
+    async def command(self, call: Call) -> dict[str, Any]:
+        """Carry out an action of the meter's protocol; the result holds what was read back."""
+        device: Device = call.target
+        reply = await self._reader.command(
+            device, call.action.name, call.params, priority=Priority.OPERATOR, cause=call.cause, sent=call.sent
+        )
+        read_back = {}
+        for key, value in reply.values.items():
+            definition = device.definition(key)
+            read_back[key] = definition.shown(value) if definition is not None else value
+        return {"read_back": read_back, **reply.detail}
+
+    async def sweep(self, devices: Sequence[Device], params: Mapping[str, Any], cause: Cause) -> dict[str, Any]:
+        """Read many meters at schedule priority; every line works through its own in parallel."""
+        outcome: dict[str, Any] = {"asked": len(devices), "answered": 0, "failed": {}}
+        waiting = len(devices)
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        deadline_s = self._clock.monotonic() + SWEEP_DEADLINE_S
+
+        def done(poll: Poll) -> None:
+            nonlocal waiting
+            waiting -= 1
+            if poll.error is None:
+                outcome["answered"] += 1
+            else:
+                word = poll.error.code if isinstance(poll.error, MeterHubError) else "error"
+                outcome["failed"][word] = outcome["failed"].get(word, 0) + 1
+            if waiting == 0 and not finished.done():
+                finished.set_result(None)
+
+        keys = params.get("entities") or ()
+        for device in devices:
+            places = self._reader.indexes(device, keys) if keys else self._reader.due(device)
+            if places:
+                self._reader.poll(device, places, done, deadline_s=deadline_s, cause=cause)
+            else:
+                done(Poll(device))
+        if devices:
+            await finished
+        return outcome
+
+
+def _knows(name: str) -> Callable[[Any], bool]:
+    return lambda device: name in device.commands
