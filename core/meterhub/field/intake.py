@@ -1,0 +1,214 @@
+"""The desk of a line: takes jobs, merges equal ones, refuses and drops, and tells everybody how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from meterhub.clock import Clock, iso
+from meterhub.errors import Dropped, LinkDown, MeterHubError, NoAnswer
+from meterhub.field.dialogue import Dialogue
+from meterhub.field.figures import Figures
+from meterhub.field.link import Channel
+from meterhub.field.queue import DEADLINE_S, Job, JobQueue, Priority
+from meterhub.field.standing import Standing
+
+log = logging.getLogger(__name__)
+
+EXPIRE_EVERY_S = 0.25
+"""The queue is searched for jobs that are too late at most so often."""
+
+
+class Intake(ABC):
+    """What a line knows of its jobs before they begin and after they end."""
+
+    def __init__(self, line_id: str, clock: Clock, queue_limit: int) -> None:
+        self.line_id = line_id
+        self.figures = Figures(clock.monotonic())
+        self.meters: dict[str, Standing] = {}
+        self._clock = clock
+        self._queue_limit = queue_limit
+        self._queue = JobQueue()
+        self._merged: dict[Hashable, Job] = {}
+        self._channel: Channel | None = None
+        self._down_cause = "not connected yet"
+        self._expire_at = float("inf")
+
+    @abstractmethod
+    def _run(self) -> None:
+        """Begin the next job if the wire is free."""
+
+    @abstractmethod
+    def _arm(self, due: float) -> None:
+        """Have ``_expire`` called at ``due``; needed only while nothing moves the line."""
+
+    @property
+    def connected(self) -> bool:
+        """Is there a way to the wire?"""
+        return self._channel is not None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return len(self._queue)
+
+    def standing(self, meter_id: str) -> Standing:
+        """How a meter has answered of late."""
+        standing = self.meters.get(meter_id)
+        if standing is None:
+            standing = self.meters[meter_id] = Standing()
+        return standing
+
+    def forget(self, meter_id: str) -> None:
+        """The meter is no longer on this line."""
+        self.meters.pop(meter_id, None)
+
+    async def run(
+        self,
+        meter_id: str,
+        address: str,
+        codec: str,
+        start: Callable[[], Dialogue[Any]],
+        *,
+        priority: Priority,
+        deadline_s: float | None = None,
+        merge: Hashable | None = None,
+    ) -> Any:
+        """Submit a job and wait for its result; raises what its dialogue raises. Cancelling cancels the job."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(result: Any, error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        job = Job(meter_id, address, codec, start, done, priority=priority, deadline_s=deadline_s, merge=merge)
+        self.submit(job)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.cancel(job)
+            raise
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; it begins at once when the wire is free. Whatever goes wrong is told through ``job.done``,
+        which may be called before this returns."""
+        now = self._clock.monotonic()
+        refusal = self._refusal(job, now)
+        if refusal is not None:
+            self._tell(job, None, refusal)
+            return
+        job.queued_at = now
+        job.deadline = now + DEADLINE_S[job.priority] if job.deadline_s is None else job.deadline_s
+        if job.merge is not None and self._join(job):
+            return
+        self._queue.push(job)
+        if len(self._queue) > self._queue_limit:
+            self._give_up(self._queue.newest_of_lowest(), Dropped("the queue of the line is full"))
+        if job.deadline < self._expire_at:
+            self._expire_at = job.deadline
+            if self._channel is None:
+                self._arm(job.deadline)
+        self._run()
+
+    def cancel(self, job: Job) -> None:
+        """Drop a job. One that runs is told so at once and stops after its present exchange."""
+        if job.over:
+            return
+        leader = self._merged.get(job.merge, job) if job.merge is not None else job
+        if leader is not job and leader.followers and job in leader.followers:
+            leader.followers.remove(job)
+        elif not job.followers:
+            self._queue.remove(job)
+            self._unmerge(job)
+            job.cancelled = True
+        self._call(job, None, Dropped("cancelled", where=job.meter_id))
+
+    def _refusal(self, job: Job, now: float) -> MeterHubError | None:
+        """Why this job cannot be served, if so."""
+        if self._channel is None and job.priority > Priority.OPERATOR:
+            return LinkDown(f"the line is not connected: {self._down_cause}", where=job.meter_id)
+        standing = self.meters.get(job.meter_id)
+        if standing is None or job.priority < Priority.SCHEDULED or not standing.resting(now):
+            return None
+        until = iso(self._clock.now() + int((standing.rest_until - now) * 1000))
+        return NoAnswer(f"the meter rests until {until} after {standing.failures} silent reads", where=job.meter_id)
+
+    def _join(self, job: Job) -> bool:
+        """Let ``job`` share the result of one with the same merge key; False when there is none."""
+        assert job.merge is not None
+        leader = self._merged.setdefault(job.merge, job)
+        if leader is job:
+            return False
+        if leader.followers is None:
+            leader.followers = []
+        leader.followers.append(job)
+        queued = self._queue.remove(leader)
+        leader.priority = min(leader.priority, job.priority)
+        leader.deadline = max(leader.deadline, job.deadline)
+        if queued:
+            self._queue.push(leader)
+        return True
+
+    def _take(self, now: float) -> Job | None:
+        """The next job of the queue, or None when it had to be refused after all."""
+        job = self._queue.pop()
+        refusal = self._refusal(job, now) if job.priority >= Priority.SCHEDULED else None
+        if job.deadline <= now:
+            refusal = self._too_late(job, now)
+        if refusal is None:
+            return job
+        self._tell(job, None, refusal)
+        return None
+
+    def _give_up(self, job: Job, error: MeterHubError) -> None:
+        """End a job that still waits."""
+        self._queue.remove(job)
+        error.where = error.where or job.meter_id
+        self._tell(job, None, error)
+
+    def _expire(self, now: float) -> None:
+        """Drop what waits longer than it may, if it is time to look."""
+        if now >= self._expire_at:
+            for job in [one for one in self._queue if one.deadline <= now]:
+                self._give_up(job, self._too_late(job, now))
+            first = min((one.deadline for one in self._queue), default=float("inf"))
+            self._expire_at = max(first, now + EXPIRE_EVERY_S)
+        if self._channel is None and self._queue:
+            self._arm(self._expire_at)
+
+    def _too_late(self, job: Job, now: float) -> Dropped:
+        why = "the line was busy" if self._channel is not None else f"the line is not connected: {self._down_cause}"
+        return Dropped(f"not sent within {now - job.queued_at:.1f} s: {why}", where=job.meter_id)
+
+    def _tell(self, job: Job, result: Any, error: Exception | None) -> None:
+        """The job is over: count it and call everybody who waits for it."""
+        self.figures.jobs += 1
+        if error is not None:
+            self.figures.failed(error.code if isinstance(error, MeterHubError) else "error")
+            self.standing(job.meter_id).last_error = str(error)
+        if job.merge is not None:
+            self._unmerge(job)
+        if not job.over:
+            self._call(job, result, error)
+        if job.followers:
+            for follower in job.followers:
+                self._call(follower, result, error)
+
+    def _unmerge(self, job: Job) -> None:
+        if job.merge is not None and self._merged.get(job.merge) is job:
+            del self._merged[job.merge]
+
+    def _call(self, job: Job, result: Any, error: Exception | None) -> None:
+        job.over = True
+        try:
+            job.done(result, error)
+        except Exception:
+            # The boundary to whoever asked.
+            log.exception("line %s: the caller failed on the result of %s", self.line_id, job.meter_id)

@@ -1,0 +1,336 @@
+"""Line: one half-duplex wire. The only place that does field I/O: one exchange at a time, by priority.
+
+A callback state machine: bytes, a timer and new jobs move it; there is no task, lock or future per exchange::
+
+             request sent               answer, or all tries are used up
+      FREE ----------------> BUSY ----------------------------------------> FREE
+       ^                      |  time-out: wait for silence, ask again
+       └─────── GAP <─────────┘  (GAP also: quiet gaps; BROADCAST: nobody answers, its bytes take their time)
+
+Everything is called in the event loop. A channel must not call back from within its ``send``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meterhub.clock import Clock
+from meterhub.errors import Dropped, LinkDown, Misuse, NoAnswer
+from meterhub.field.codec import Codec
+from meterhub.field.dialogues import Dialogues
+from meterhub.field.envelope import Envelope
+from meterhub.field.line_config import LineConfig
+from meterhub.field.link import Channel, LinkFacts
+from meterhub.field.queue import Job, JobQueue, Priority
+from meterhub.field.trace import EVENT, RECEIVED, SENT, Trace
+
+__all__ = ["Job", "Line", "LineConfig", "Priority"]
+
+log = logging.getLogger(__name__)
+
+FREE, GAP, BUSY, BROADCAST = range(4)
+LONGEST_ANSWER = 300
+"""Bytes that an answer may have when they keep coming after the expected time."""
+SILENCE_LIMIT_S = 2.0
+"""How long to wait for silence after a time-out, at most: a line that is never silent is used anyway."""
+
+
+class Line(Dialogues):
+    """Runs jobs on one wire. ``codecs`` maps a protocol's name to what makes a codec for it.
+
+    ``on_unsolicited(frame)`` hears valid frames that come while nothing is asked.
+    """
+
+    def __init__(
+        self,
+        config: LineConfig,
+        clock: Clock,
+        codecs: Mapping[str, Callable[[], Codec]],
+        *,
+        envelope: Envelope | None = None,
+        facts: LinkFacts | None = None,
+        on_unsolicited: Callable[[Any], None] | None = None,
+    ) -> None:
+        super().__init__(config.id, clock, config.queue_limit)
+        self.config = config
+        self.facts = facts or LinkFacts()
+        self.on_unsolicited = on_unsolicited
+        self.trace = Trace()
+        self._codec_makers = codecs
+        self._codecs: dict[str, Codec] = {}
+        self._codec: Codec | None = None
+        self._envelope = envelope
+        self._phase = FREE
+        self._running = False
+        self._byte_s = config.byte_s
+        self._sent_at = 0.0
+        self._sent_bytes = 0
+        self._due = 0.0
+        """BUSY: when the answer is too late. GAP, BROADCAST: when the wire is free."""
+        self._clear_at = 0.0
+        self._silence_until = 0.0
+        """While positive: a request timed out; wait for silence, at most until then."""
+        self._stale: Callable[[Any], bool] | None = None
+        """Matches the second answer to a question that was asked twice and answered by the first."""
+        self._last_byte = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+
+    @property
+    def garbage_bytes(self) -> int:
+        """Bytes received that were no part of a valid frame."""
+        return sum(codec.dropped for codec in self._codecs.values()) + self.figures.unmatched_bytes
+
+    def attached(self, channel: Channel) -> None:
+        """There is a way to the wire; a dialogue that was using an older one hears ``LinkDown``."""
+        if self._channel is not None:
+            self._interrupt("replaced")
+        self._channel = channel
+        self._run()
+
+    def lost(self, cause: str) -> None:
+        """The way is gone: running dialogues hear ``LinkDown``, waiting reads end with it, commands wait on."""
+        if self._channel is None:
+            return
+        self._channel = None
+        self._down_cause = cause
+        for job in [one for one in self._queue if one.priority > Priority.OPERATOR]:
+            self._give_up(job, LinkDown(f"the connection was lost: {cause}"))
+        self._interrupt(cause)
+        if self.waiting:
+            self._arm(self._expire_at)
+
+    def received(self, data: bytes) -> None:
+        """Bytes came from the wire."""
+        now = self._last_byte = self._clock.monotonic()
+        figures = self.figures
+        figures.bytes_in += len(data)
+        figures.wire_s += len(data) * self._byte_s
+        meter_id = self._stack[-1].meter_id if self._phase == BUSY else ""
+        self.trace.add((self._clock.now(), RECEIVED, meter_id, data, ""))
+        if self._envelope is not None:
+            data = self._envelope.unwrap(data)
+        codec = self._codec
+        if codec is None:
+            figures.unmatched_bytes += len(data)
+            return
+        codec.receive(data)
+        answer = None
+        while (frame := codec.next_frame()) is not None:
+            if answer is None and self._phase == BUSY and self._matches(frame):
+                answer = frame
+            else:
+                self._foreign(frame, now)
+        if answer is not None:
+            self._answered(answer, now)
+            self._run()
+
+    def alive(self) -> None:
+        """The collector gave a sign of life; nothing to do for the wire."""
+
+    def close(self) -> None:
+        """The hub stops: every job ends with ``Dropped``."""
+        self.lost("hub_stopped")
+        for job in list(self._queue):
+            self._give_up(job, Dropped("the hub stops"))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _interrupt(self, cause: str) -> None:
+        """Throw ``LinkDown`` into every dialogue that has begun."""
+        self._phase = FREE
+        self._running = True  # nothing begins before all have heard of it
+        self._silence_until = self._clear_at = 0.0
+        self._stale = None
+        for codec in self._codecs.values():
+            codec.reset()
+        self.trace.add((self._clock.now(), EVENT, "", b"", f"link down: {cause}"))
+        for job in self._stack[::-1]:
+            self._cut(job, f"the connection was lost: {cause}")
+        self._running = False
+
+    def _run(self) -> None:
+        """Go on until a request is on the wire, a gap has to pass, or nothing is left to do."""
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._phase == FREE and self._channel is not None:
+                now = self._clock.monotonic()
+                if now >= self._expire_at:
+                    self._expire(now)
+                if not self._stack and self._queue.best == JobQueue.NOTHING:
+                    return
+                if now < self._clear_at:
+                    self._wait(GAP, self._clear_at)
+                    return
+                job = self._choose(now)
+                if job is not None:
+                    self._transmit(job, self._channel, now)
+        finally:
+            self._running = False
+
+    def _transmit(self, job: Job, channel: Channel, now: float) -> None:
+        """Send the pending request of ``job``."""
+        ask = job.ask
+        assert ask is not None
+        if self.config.meter_gap_s and now < (free_at := self.standing(job.meter_id).free_at):
+            self._wait(GAP, free_at)
+            return
+        try:
+            codec = self._codec = self._codecs.get(job.codec) or self._make_codec(job.codec)
+            codec.reset()
+            data = codec.encode(ask.frame)
+            if self._envelope is not None:
+                data = self._envelope.wrap(data, job.address)
+            channel.send(data)
+        except LinkDown as error:
+            self._cut(job, error.message)
+            return
+        except Exception as error:  # noqa: BLE001 - the boundary to codecs, envelopes and links
+            self._end(job, None, self._as_ours(job, error))
+            return
+        if self._channel is not channel:
+            return  # it was lost while sending, and the dialogue knows
+        size = len(data)
+        figures = self.figures
+        figures.tries += 1
+        figures.bytes_out += size
+        figures.wire_s += size * self._byte_s
+        self.trace.add((self._clock.now(), SENT, job.meter_id, data, f"try {job.tried + 1}" if job.tried else ""))
+        self._sent_at = now
+        self._sent_bytes = size
+        self._stale = None
+        self._silence_until = 0.0
+        wire_s = size * self._byte_s + self.facts.latency_max_s
+        if ask.match is None:
+            self._wait(BROADCAST, now + wire_s + self.config.gap_s)
+        else:
+            wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s
+            self._wait(BUSY, now + wire_s + wait_s + ask.answer_bytes * self._byte_s)
+
+    def _make_codec(self, name: str) -> Codec:
+        maker = self._codec_makers.get(name)
+        if maker is None:
+            raise Misuse(f"the line has no codec {name!r}", where=self.config.id)
+        codec = self._codecs[name] = maker()
+        return codec
+
+    def _matches(self, frame: Any) -> bool:
+        job = self._stack[-1]
+        assert job.ask is not None and job.ask.match is not None
+        try:
+            return job.ask.match(frame)
+        except Exception as error:
+            log.error("line %s: the matcher of %s failed on %r", self.config.id, job.meter_id, frame, exc_info=error)
+            return False
+
+    def _answered(self, frame: Any, now: float) -> None:
+        """The answer of the running dialogue came."""
+        job = self._stack[-1]
+        ask = job.ask
+        assert ask is not None
+        self._phase = FREE
+        self._clear_at = now + self.config.gap_s if self.config.gap_s else 0.0
+        figures = self.figures
+        figures.answers += 1
+        figures.busy(now - self._sent_at, now)
+        job.answered = True
+        standing = self.standing(job.meter_id)
+        standing.answered(self._clock.now())
+        standing.free_at = now + self.config.meter_gap_s
+        if job.tried and now - self._sent_at < self._sent_bytes * self._byte_s + self.facts.latency_s:
+            # Too early for this try: the answer to the try before. The second one is still to come.
+            self._stale = ask.match
+            self._clear_at = self._due
+        self._step(job, frame, None)
+
+    def _foreign(self, frame: Any, now: float) -> None:
+        """A valid frame that answers nothing that is asked now: never taken, only counted."""
+        self.figures.foreign += 1
+        self.trace.add((self._clock.now(), EVENT, "", b"", f"not asked for: {frame!r:.120}"))
+        if self._stale is not None and self._stale(frame):
+            self._stale = None
+            self._clear_at = now
+            if self._phase == GAP:
+                self._wait(GAP, now)
+        elif self._phase == FREE and self.on_unsolicited is not None:
+            self.on_unsolicited(frame)
+
+    def _timed_out(self, now: float) -> None:
+        """No answer in time: wait for silence, then ask again or tell the dialogue."""
+        job = self._stack[-1]
+        ask = job.ask
+        assert ask is not None
+        self.figures.timeouts += 1
+        self.figures.busy(now - self._sent_at, now)
+        self.trace.add((self._clock.now(), EVENT, job.meter_id, b"", "no answer"))
+        self._phase = FREE
+        self._clear_at = max(self._last_byte + self.config.quiet_s, now + self.config.gap_s)
+        self._silence_until = now + SILENCE_LIMIT_S
+        job.tried += 1
+        limit = self.config.tries if ask.tries is None else ask.tries
+        if job.tries_limit is not None:
+            limit = min(limit, job.tries_limit)
+        if job.tried < limit and not job.cancelled:
+            return
+        times = f"{job.tried} times" if job.tried > 1 else "once"
+        job.silent = True
+        if not job.answered:
+            job.tries_limit = 1  # this meter has said nothing yet: do not spend more than one try on what follows
+        self._step(job, None, NoAnswer(f"no answer in time, asked {times}", where=job.meter_id))
+
+    def _wait(self, phase: int, due: float) -> None:
+        self._phase = phase
+        self._due = due
+        self._arm(due)
+
+    def _arm(self, due: float) -> None:
+        """See to it that the timer fires no later than ``due``; one that fires too early is simply set again."""
+        if self._timer is not None:
+            if self._timer_at <= due:
+                return
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._clock.call_at(due, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic()
+        if self._phase == FREE:
+            if self._channel is None and self._queue:
+                self._expire(now)
+        elif now < self._due:
+            self._arm(self._due)
+        elif self._phase == GAP:
+            self._gap_over(now)
+        elif self._phase == BROADCAST:
+            self._phase = FREE
+            self._step(self._stack[-1], None, None)
+        elif self._still_coming(now):
+            self._arm(self._due)
+        else:
+            self._timed_out(now)
+        self._run()
+
+    def _gap_over(self, now: float) -> None:
+        """End the gap, unless a time-out made us wait for silence and there is none yet."""
+        quiet_at = self._last_byte + self.config.quiet_s
+        if now < quiet_at and now < self._silence_until:
+            self._wait(GAP, min(quiet_at, self._silence_until))
+            return
+        self._phase = FREE
+        self._clear_at = self._silence_until = 0.0
+
+    def _still_coming(self, now: float) -> bool:
+        """An answer longer than expected is on its way: move the time-out, within bounds."""
+        latest = self._due + LONGEST_ANSWER * self._byte_s
+        pause_at = self._last_byte + max(self.config.quiet_s, 0.5)
+        if self._last_byte <= self._sent_at or pause_at <= now or now - self._sent_at > 2 * (latest - self._sent_at):
+            return False
+        self._due = min(pause_at, latest)
+        return self._due > now
