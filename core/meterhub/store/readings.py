@@ -1,0 +1,126 @@
+"""The writing side of readings.db: readings in, then their newest value and their daily figures.
+
+Runs in the writer thread. What is written costs one insert per reading; the newest values (``latest``) and the daily
+figures (``days``) are made from whole quarter hours afterwards, by SQL alone, in the transaction that marks the
+quarter hour as done. So nothing is counted twice after a crash, and everything can be made again from the readings.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from functools import lru_cache
+from itertools import chain
+
+from meterhub.store.calendar import SLOT_MS, day_of, day_start, zone_name
+from meterhub.store.engine import INVALID, Bucket, Reading
+from meterhub.store.queries import Queries
+
+# One statement with many rows: half the time of one row each, and the interpreter lock is given up once per 200 rows
+# instead of at each, which a busy loop would answer by keeping it.
+ROWS_PER_STATEMENT = 200
+
+WRITTEN, FOLDED, ROLLED = range(3)
+
+
+def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, int]:
+    """The numbers of all series there are, after giving new ones to unknown entities."""
+    conn.executemany("INSERT OR IGNORE INTO series (entity) VALUES (?)", ((one,) for one in entity_ids))
+    return dict(conn.execute("SELECT entity, id FROM series"))
+
+
+def write(conn: sqlite3.Connection, queries: Queries, rows: Sequence[Reading], zone: tzinfo) -> None:
+    """Insert readings and note which quarter hours they changed."""
+    texts = [row for row in rows if type(row[2]) is str]
+    _insert(conn, "texts", texts)
+    _insert(conn, "readings", rows if not texts else [row for row in rows if type(row[2]) is not str])
+    slots = [(slot,) for slot in {row[1] // SLOT_MS for row in rows}]
+    conn.executemany(queries.sql("readings.touch_slot"), slots)
+    rolled = {slot for (slot,) in slots if _state(conn, slot) == ROLLED}
+    if rolled:
+        late = [row for row in rows if row[1] // SLOT_MS in rolled]
+        conn.executemany(queries.sql("readings.put_latest"), late)
+        days = {(series, day_of(ms, zone)) for series, ms, value, _ in late if type(value) is not str}
+        conn.executemany(queries.sql("readings.mark_stale"), days)
+
+
+def fold(conn: sqlite3.Connection, queries: Queries) -> None:
+    """Take what was written since the last time into ``latest``."""
+    for (slot,) in conn.execute(queries.sql("readings.unfolded_slots")).fetchall():
+        _fold_slot(conn, queries, slot)
+        conn.execute(queries.sql("readings.set_slot"), (slot, FOLDED))
+
+
+def roll(conn: sqlite3.Connection, queries: Queries, slot: int, zone: tzinfo) -> None:
+    """Take a quarter hour that is over into ``latest`` and ``days``, once however often it is asked for."""
+    if _state(conn, slot) == ROLLED:
+        return
+    _fold_slot(conn, queries, slot)
+    conn.execute(queries.sql("readings.roll_slot"), {"slot": slot, "day": day_of(slot * SLOT_MS, zone)})
+    conn.execute(queries.sql("readings.set_slot"), (slot, ROLLED))
+
+
+def refresh(conn: sqlite3.Connection, queries: Queries, limit: int, zone: tzinfo) -> int:
+    """Make the figures of days again that late readings changed; returns how many there were."""
+    stale = conn.execute("SELECT series, day FROM stale LIMIT ?", (limit,)).fetchall()
+    for series, day in stale:
+        first, after = day_start(day, zone) // SLOT_MS, day_start(day + 1, zone) // SLOT_MS
+        rows = conn.execute(queries.sql("readings.rolled_points"), (first, after - 1, series)).fetchall()
+        figures = [single(ms, value) for ms, value, quality in rows if counts(value, quality)]
+        conn.execute("DELETE FROM days WHERE day = ? AND series = ?", (day, series))
+        if figures:
+            whole = figures[0]
+            for one in figures[1:]:
+                whole.merge(one)
+            conn.execute(queries.sql("readings.put_day"), (day, series, *_columns(whole)))
+        conn.execute("DELETE FROM stale WHERE series = ? AND day = ?", (series, day))
+    return len(stale)
+
+
+def use_zone(conn: sqlite3.Connection, zone: tzinfo) -> None:
+    """Days are local: when the zone changed since the last start, all daily figures are made again."""
+    row = conn.execute("SELECT value FROM meta WHERE key = 'zone'").fetchone()
+    if row is not None and row[0] != zone_name(zone):
+        conn.execute("DELETE FROM days")
+        conn.execute("DELETE FROM stale")
+        conn.execute("UPDATE slots SET state = ? WHERE state = ?", (FOLDED, ROLLED))
+    conn.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('zone', ?)", (zone_name(zone),))
+
+
+def counts(value: int | None, quality: int) -> bool:
+    """Whether a reading takes part in figures."""
+    return value is not None and quality != INVALID
+
+
+def single(ms: int, value: int) -> Bucket:
+    """The figures of one reading alone."""
+    return Bucket(ms, ms, value, ms, value, value, value, 1)
+
+
+def _insert(conn: sqlite3.Connection, table: str, rows: Sequence[Reading]) -> None:
+    whole = len(rows) - len(rows) % ROWS_PER_STATEMENT
+    many = _insert_sql(table, ROWS_PER_STATEMENT)
+    for start in range(0, whole, ROWS_PER_STATEMENT):
+        conn.execute(many, tuple(chain.from_iterable(rows[start : start + ROWS_PER_STATEMENT])))
+    conn.executemany(_insert_sql(table, 1), rows[whole:])
+
+
+@lru_cache(maxsize=8)
+def _insert_sql(table: str, count: int) -> str:
+    one = "(?{1} / {4}, ?{0}, ?{1} % {4}, ?{2}, ?{3})"
+    values = ", ".join(one.format(n, n + 1, n + 2, n + 3, SLOT_MS) for n in range(1, 4 * count, 4))
+    return f"INSERT OR REPLACE INTO {table} (slot, series, offset_ms, value, quality) VALUES {values}"
+
+
+def _state(conn: sqlite3.Connection, slot: int) -> int:
+    return int(conn.execute("SELECT state FROM slots WHERE slot = ?", (slot,)).fetchone()[0])
+
+
+def _fold_slot(conn: sqlite3.Connection, queries: Queries, slot: int) -> None:
+    conn.execute(queries.sql("readings.fold_numbers"), {"slot": slot})
+    conn.execute(queries.sql("readings.fold_texts"), {"slot": slot})
+
+
+def _columns(one: Bucket) -> tuple[int, ...]:
+    return (one.first_ms, one.first, one.last_ms, one.last, one.minimum, one.maximum, one.count)

@@ -1,0 +1,150 @@
+"""The writer thread of one file: a queue of jobs, many of which share one commit.
+
+Each job runs in a savepoint of its own, so that one that fails is undone alone. A caller goes on only after the
+outer commit, so what it was told is safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from meterhub.clock import Clock
+from meterhub.errors import MeterHubError, StoreError
+from meterhub.store.faults import translate
+
+T = TypeVar("T")
+
+MAX_GROUP = 256
+"""Jobs that share one commit at most, so that the first of them is not kept waiting."""
+
+MAX_QUEUED = 10_000
+"""Jobs that may wait; the next caller waits for room before it is taken in."""
+
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """One function to run in the writer thread and what came of it."""
+
+    __slots__ = ("error", "fn", "future", "result")
+
+    def __init__(self, fn: Callable[[sqlite3.Connection], Any], future: asyncio.Future[Any]) -> None:
+        self.fn = fn
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+
+class Writer:
+    """Owns the writing connection of one file. Create and close it on the loop."""
+
+    def __init__(self, path: Path, conn: sqlite3.Connection, clock: Clock) -> None:
+        self._path = path
+        self._conn = conn
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._room = asyncio.Semaphore(MAX_QUEUED)
+        self._closed = False
+        self._ended = self._loop.create_future()
+        self.commits = 0
+        threading.Thread(target=self._work, name=f"writer {path.name}", daemon=True).start()
+
+    async def submit(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``fn(conn)`` in a savepoint and return its result after the commit; raises what it raised."""
+        async with self._room:
+            if self._closed:
+                raise StoreError("the store is closed", where=str(self._path))
+            future: asyncio.Future[T] = self._loop.create_future()
+            self._queue.put(Job(fn, future))
+            with self._clock.outside():
+                return await future
+
+    async def close(self) -> None:
+        """Finish the queue, close the connection and wait for the thread's end."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        with self._clock.outside():
+            await asyncio.shield(self._ended)
+
+    def _work(self) -> None:
+        """The thread: take a job, and with it all that wait by then, until the empty job that ends it."""
+        stopping = False
+        while not stopping:
+            job = self._queue.get()
+            if job is None:
+                break
+            group = [job]
+            stopping = self._commit(group)
+            self._tell(self._deliver, group)
+        self._conn.close()
+        self._tell(self._ended.set_result, None)
+
+    def _commit(self, group: list[Job]) -> bool:
+        """Carry out the jobs of ``group``, and those that join it, in one commit; True when the thread is to end."""
+        stopping = False
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+            self._run(group[0])
+            while len(group) < MAX_GROUP and not self._queue.empty():
+                job = self._queue.get_nowait()
+                if job is None:
+                    stopping = True
+                    break
+                group.append(job)
+                self._run(job)
+            self._conn.execute("COMMIT")
+            self.commits += 1
+        except (sqlite3.Error, StoreError) as error:
+            self._undo(group, translate(error, self._path))
+        return stopping
+
+    def _run(self, job: Job) -> None:
+        if job.future.cancelled():
+            return
+        self._conn.execute("SAVEPOINT job")
+        try:
+            job.result = job.fn(self._conn)
+        except Exception as error:  # noqa: BLE001 - the boundary to the caller's function
+            job.error = translate(error, self._path) if isinstance(error, (sqlite3.Error, OverflowError)) else error
+        if not self._conn.in_transaction:
+            # SQLite undoes everything by itself on some errors, a full disk among them.
+            raise StoreError("the transaction could not be kept", where=str(self._path), hint="the disk may be full")
+        if job.error is not None:
+            self._conn.execute("ROLLBACK TO job")
+        self._conn.execute("RELEASE job")
+
+    def _undo(self, group: list[Job], fault: MeterHubError) -> None:
+        """Nothing of the group was kept: say so to all of them."""
+        log.error("nothing was written: %s", fault)
+        for job in group:
+            job.error = job.error or fault
+        try:
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            log.error("cannot undo: %s", translate(error, self._path))
+
+    def _tell(self, callback: Callable[..., object], *args: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            log.warning("the loop ended before the store was closed", extra={"file": self._path.name})
+
+    @staticmethod
+    def _deliver(group: list[Job]) -> None:
+        for job in group:
+            if job.future.done():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
