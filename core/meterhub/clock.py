@@ -59,6 +59,11 @@ class Clock:
         yield
 
 
+def seeded(name: str) -> random.Random:
+    """A generator of its own that gives the same numbers for the same name in every run and on every machine."""
+    return random.Random(name)
+
+
 def utc(ms: int) -> datetime:
     """The aware UTC datetime of epoch milliseconds."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 FREE, GAP, BUSY, BROADCAST = range(4)
 LONGEST_ANSWER = 300
 """Bytes that an answer may have when they keep coming after the expected time."""
+BETWEEN_BYTES_S = 0.5
+"""The longest pause within an answer (DL/T 645-2007 allows 500 ms between bytes)."""
 SILENCE_LIMIT_S = 2.0
 """How long to wait for silence after a time-out, at most: a line that is never silent is used anyway."""
 
@@ -70,6 +72,8 @@ class Line(Dialogues):
         self._sent_bytes = 0
         self._due = 0.0
         """BUSY: when the answer is too late. GAP, BROADCAST: when the wire is free."""
+        self._latest = 0.0
+        """BUSY: when the answer is too late although bytes keep coming."""
         self._clear_at = 0.0
         self._silence_until = 0.0
         """While positive: a request timed out; wait for silence, at most until then."""
@@ -211,7 +215,9 @@ class Line(Dialogues):
             self._wait(BROADCAST, now + wire_s + self.config.gap_s)
         else:
             wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s
-            self._wait(BUSY, now + wire_s + wait_s + ask.answer_bytes * self._byte_s)
+            due = now + wire_s + wait_s + ask.answer_bytes * self._byte_s
+            self._latest = due + LONGEST_ANSWER * self._byte_s
+            self._wait(BUSY, due)
 
     def _make_codec(self, name: str) -> Codec:
         maker = self._codec_makers.get(name)
@@ -328,9 +334,8 @@ class Line(Dialogues):
 
     def _still_coming(self, now: float) -> bool:
         """An answer longer than expected is on its way: move the time-out, within bounds."""
-        latest = self._due + LONGEST_ANSWER * self._byte_s
-        pause_at = self._last_byte + max(self.config.quiet_s, 0.5)
-        if self._last_byte <= self._sent_at or pause_at <= now or now - self._sent_at > 2 * (latest - self._sent_at):
+        pause_at = self._last_byte + max(self.config.quiet_s, BETWEEN_BYTES_S)
+        if self._last_byte <= self._sent_at or now >= min(pause_at, self._latest):
             return False
-        self._due = min(pause_at, latest)
-        return self._due > now
+        self._due = min(pause_at, self._latest)
+        return True
