@@ -1,0 +1,54 @@
+// Lists: filters apply at once, drop-downs close, and the bulk bar follows the ticks. Without this the buttons do it.
+(() => {
+  "use strict";
+
+  document.addEventListener("click", (event) => {
+    for (const open of document.querySelectorAll("details.drop[open], .bar details[open]")) {
+      if (!open.contains(event.target)) open.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const open = event.target.closest?.("details.drop[open]");
+      if (open) {
+        open.open = false;
+        open.querySelector("summary").focus();
+      }
+    }
+    if (event.key === "/" && !/INPUT|TEXTAREA|SELECT/.test(document.activeElement.nodeName)) {
+      const search = document.querySelector("input[type=search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+      }
+    }
+  });
+
+  const boxes = () => [...document.querySelectorAll("#list input[name=id]")];
+
+  function count() {
+    const bar = document.querySelector(".bulk");
+    if (!bar) return;
+    const all = boxes();
+    const ticked = all.filter((box) => box.checked).length;
+    const head = document.querySelector("#pick-all");
+    if (head) {
+      head.checked = ticked > 0 && ticked === all.length;
+      head.indeterminate = ticked > 0 && ticked < all.length;
+    }
+    const whole = bar.querySelector("input[name=whole]");
+    if (ticked < all.length) whole.checked = false;
+    whole.closest("label").classList.toggle("hidden", !(ticked === all.length && Number(bar.dataset.total) > ticked));
+    const n = whole.checked ? Number(bar.dataset.total) : ticked;
+    bar.classList.toggle("open", n > 0);
+    bar.querySelector("output").textContent = bar.dataset.count.replace("%(n)d", n);
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "pick-all") for (const box of boxes()) box.checked = event.target.checked;
+    if (event.target.closest("#list")) count();
+  });
+  document.addEventListener("htmx:afterSwap", count);
+  document.addEventListener("DOMContentLoaded", count);
+  window.addEventListener("pageshow", count);
+})();
