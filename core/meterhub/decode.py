@@ -17,7 +17,8 @@ def find_decoder(plugins: Plugins, protocol: str) -> Decoder:
     """The decoder that an installed plugin registers for ``protocol``; raises ``NotFound`` naming those there are."""
     plugins.find()
     plugins.set_up({plugin.name: (None, "") for plugin in plugins})
-    known = {one.name: one.decode for _, one in plugins.call("register_protocols") if one.decode is not None}
+    brought = [one for _, one in plugins.call("register_protocols")]
+    known: dict[str, Decoder] = {one.name: one.decode for one in brought if one.decode is not None}
     if protocol not in known:
         raise NotFound(f"there is no protocol {protocol}", hint="known: " + ", ".join(sorted(known)))
     return known[protocol]

@@ -10,7 +10,6 @@ import voluptuous as vol
 
 from meterhub.actions import Action, Call, Danger
 from meterhub.cause import Cause
-from meterhub.clock import Clock
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Poll, Reader, explain
 from meterhub.errors import MeterHubError
@@ -23,9 +22,8 @@ SWEEP_DEADLINE_S = 900.0
 class MeterActions:
     """The handlers of the ``meter.*`` actions."""
 
-    def __init__(self, reader: Reader, clock: Clock) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._clock = clock
 
     def actions(self) -> list[Action]:
         """The actions to register."""
@@ -105,7 +103,6 @@ class MeterActions:
         outcome: dict[str, Any] = {"asked": len(devices), "answered": 0, "failed": {}}
         waiting = len(devices)
         finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        deadline_s = self._clock.monotonic() + SWEEP_DEADLINE_S
 
         def done(poll: Poll) -> None:
             nonlocal waiting
@@ -122,7 +119,7 @@ class MeterActions:
         for device in devices:
             places = self._reader.indexes(device, keys) if keys else self._reader.due(device)
             if places:
-                self._reader.poll(device, places, done, deadline_s=deadline_s, cause=cause)
+                self._reader.poll(device, places, done, deadline_s=SWEEP_DEADLINE_S, cause=cause)
             else:
                 done(Poll(device))
         if devices:

@@ -26,6 +26,7 @@ import pluggy
 
 from meterhub import __version__, hookspecs
 from meterhub.clock import Clock
+from meterhub.config.schema import check
 from meterhub.errors import ConfigError, Misuse
 
 API_VERSION = 1
@@ -243,10 +244,8 @@ class Plugins:
                 raise Misuse(f"the hook {name} has no argument {argument}; it has {', '.join(allowed)}", where=line)
 
     def _configured(self, plugin: Plugin, section: Any, where: str) -> Mapping[str, Any]:
-        from meterhub.config.schema import check
-
         implementation = self._implementation(plugin, "plugin_schema")
-        schema = implementation.function() if implementation is not None else {}
+        schema: Any = implementation.function() if implementation is not None else {}
         return check(section if section is not None else {}, schema, where=where)
 
     def _implementation(self, plugin: Plugin, hook: str) -> pluggy.HookImpl | None:

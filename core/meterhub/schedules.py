@@ -1,4 +1,4 @@
-"""Schedules: a rule in time, and one row per occasion, unique (schedule, due_at).
+"""Schedules: a rule in time, and one row per occasion, unique (schedule, due_ms).
 
 The row is written before anything is done, so that an occasion is carried out once even when the hub restarts in
 that very minute, and so that a missed one can be caught up.
@@ -20,6 +20,7 @@ from meterhub.bus import Bus
 from meterhub.cause import Cause
 from meterhub.clock import Clock, utc
 from meterhub.errors import MeterHubError
+from meterhub.store.engine import Store
 
 log = logging.getLogger(__name__)
 
@@ -227,24 +228,21 @@ class Schedules:
 class StoredDueRows:
     """The occasions in the store's ``due`` table."""
 
-    def __init__(self, store: Any, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def claim(self, schedule: str, due_ms: int) -> bool:
         """Insert the row; False when another start of the hub did so already."""
-        params = {"schedule": schedule, "due_at": due_ms, "now_ms": self._clock.now()}
+        params = {"schedule": schedule, "due_ms": due_ms, "now_ms": self._clock.now()}
 
-        def write(tx: Any) -> bool:
-            return bool(tx.execute("claim_due", params).rowcount == 1)
-
-        return bool(await self._store.transact(write))
+        return await self._store.transact(lambda tx: tx.execute("claim_due", params) == 1)
 
     async def finish(self, schedule: str, due_ms: int, outcome: Mapping[str, Any]) -> None:
         """Update the row with the outcome as JSON."""
         params = {
             "schedule": schedule,
-            "due_at": due_ms,
+            "due_ms": due_ms,
             "now_ms": self._clock.now(),
             "detail": json.dumps(outcome, ensure_ascii=False, default=str),
         }
@@ -253,4 +251,4 @@ class StoredDueRows:
     async def last(self, schedule: str) -> int | None:
         """The latest claimed occasion."""
         rows = await self._store.query("last_due", {"schedule": schedule})
-        return rows[0]["due_at"] if rows and rows[0]["due_at"] is not None else None
+        return rows[0]["due_ms"] if rows else None

@@ -61,7 +61,7 @@ class Reader:
     ) -> None:
         """Queue one poll of ``device`` for the entities at ``indexes``; ``done(poll)`` follows exactly once.
 
-        ``deadline_s`` is a ``clock.monotonic()`` instant after which the poll is no longer worth sending.
+        ``deadline_s`` is how long the poll may wait for its turn (None: what its priority allows).
         """
         line = self.lines[device.parent]
         protocol = self.protocols[device.profile.protocol]
@@ -107,7 +107,7 @@ class Reader:
             self.indexes(device, keys),
             done,
             priority=priority,
-            deadline_s=self._clock.monotonic() + timeout_s,
+            deadline_s=timeout_s,
             cause=cause,
         )
         return await future
@@ -152,7 +152,7 @@ class Reader:
                 start,
                 done,
                 priority=priority,
-                deadline_s=self._clock.monotonic() + timeout_s,
+                deadline_s=timeout_s,
             )
         )
         reply = await future

@@ -1,6 +1,6 @@
 -- name: run_by_key
--- The run that holds an idempotency key.
-select * from action_runs where key = :key;
+-- The run that holds an idempotency key of this actor.
+select * from action_runs where actor = :actor and key = :key;
 
 -- name: run_by_id
 -- One run.
@@ -12,5 +12,5 @@ select * from action_runs where target = :target order by created_ms desc limit 
 
 -- name: close_open_runs
 -- Runs that were under way when the hub stopped: nobody knows how they ended.
-update action_runs set state = 'failed', error = :error, updated_ms = :now_ms
+update action_runs set state = 'failed', error_json = :error, updated_ms = :now_ms
 where state in ('queued', 'sent');
