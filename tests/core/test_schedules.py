@@ -1,0 +1,98 @@
+"""Schedules: each occasion once, also across restarts and the hour that autumn repeats."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from meterhub.actions import Action, Actions
+from meterhub.bus import Bus
+from meterhub.clock import iso
+from meterhub.schedules import DueFinished, Schedule, Schedules, StoredDueRows, next_due
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+class NoJournal:
+    """Reads leave no row."""
+
+    async def create(self, run):
+        return None
+
+    async def update(self, run):
+        return None
+
+    async def find(self, run_id):
+        return None
+
+
+@pytest.fixture
+def make(clock, store, tasks):
+    def build(fired):
+        bus = Bus()
+        actions = Actions(bus, clock, NoJournal(), lambda _: None, tasks.spawn)
+
+        async def many(targets, params, cause):
+            return {"asked": len(targets)}
+
+        actions.register(
+            Action("meter.read", {"en": "Read"}, "device.read", lambda call: {}, target="meter", many=many)
+        )
+        bus.on(DueFinished, lambda message: fired.append((message.due_ms, dict(message.outcome))))
+        return Schedules(bus, clock, actions, StoredDueRows(store, clock), lambda target: [1, 2, 3], tasks.spawn)
+
+    return build
+
+
+def every(seconds, **more):
+    return Schedule("s", "meter.read", {"all": "meters"}, SHANGHAI, every_s=seconds, **more)
+
+
+async def test_a_quarter_hour_fires_at_each_quarter_and_says_what_came_of_it(make, clock):
+    fired = []
+    schedules = make(fired)
+    await schedules.start([Schedule("s", "meter.read", {}, SHANGHAI, cron="*/15 * * * *")])
+    await clock.advance(3601)
+    assert [iso(due)[11:16] for due, _ in fired] == ["00:15", "00:30", "00:45", "01:00"]
+    assert fired[0][1] == {"asked": 3}
+    schedules.stop()
+
+
+async def test_what_was_missed_while_the_hub_was_down_is_caught_up_once(make, clock):
+    fired = []
+    first = make(fired)
+    await first.start([every(600)])
+    await clock.advance(601)
+    first.stop()
+    await clock.advance(7200)
+    second = make(fired)
+    await second.start([every(600)])
+    await clock.advance(1)
+    assert [iso(due)[11:16] for due, _ in fired] == ["00:10", "02:10"]
+    second.stop()
+
+
+async def test_the_same_occasion_is_never_done_twice(make, clock, store):
+    fired = []
+    rows = StoredDueRows(store, clock)
+    assert await rows.claim("s", clock.now() + 600_000)
+    schedules = make(fired)
+    await schedules.start([every(600, catch_up="none")])
+    await clock.advance(1201)
+    assert [iso(due)[11:16] for due, _ in fired] == ["00:20"]
+    schedules.stop()
+
+
+def test_a_fixed_hour_fires_once_in_the_hour_that_autumn_repeats():
+    rule = Schedule("s", "meter.read", {}, NEW_YORK, cron="30 1 * * *")
+    after_ms = 1_793_505_600_000  # 2026-11-01T04:00Z, the night the clocks go back
+    first = next_due(rule, after_ms)
+    assert iso(first)[:16] == "2026-11-01T05:30"
+    assert iso(next_due(rule, first))[:16] == "2026-11-02T06:30"
+
+
+def test_settlement_rules_are_local_to_the_site():
+    rule = Schedule("s", "meter.read", {}, SHANGHAI, cron="0 0 1 * *")
+    assert iso(next_due(rule, 1_767_225_600_000))[:16] == "2026-01-31T16:00"
