@@ -9,6 +9,7 @@ import pytest
 from meterhub.clock import Clock
 from meterhub.plugins import Plugins, PluginState
 
+MARKED = "from meterhub import hookimpl\n@hookimpl\n"
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "acme.py"
 
 
@@ -55,7 +56,7 @@ def test_a_plugin_that_is_not_listed_does_nothing(load):
             "register_protocols?",
         ),
         ("def register_links():\n    return []\n", 1, "not marked with @hookimpl"),
-        ("from meterhub import hookimpl\n@hookimpl\ndef register_links(hub):\n    return []\n", 2, "no argument hub"),
+        (MARKED + "def register_links(hub):\n    return []\n", 2, "no argument hub"),
         ("requires_api = 99\n", 0, "it needs plugin API 99"),
     ],
 )
@@ -71,9 +72,7 @@ def test_a_broken_plugin_is_named_with_file_and_line(load, folder, source, line,
 
 
 def test_a_hook_that_raises_hurts_nobody_else(load, folder):
-    (folder / "broken.py").write_text(
-        "from meterhub import hookimpl\n@hookimpl\ndef register_protocols():\n    raise RuntimeError('no licence')\n"
-    )
+    (folder / "broken.py").write_text(MARKED + "def register_protocols():\n    raise RuntimeError('no licence')\n")
     plugins, _ = load(["broken", "acme"])
     assert [one.name for _, one in plugins.call("register_protocols")] == ["acme"]
     assert plugins.get("broken").where == f"{folder / 'broken.py'}:4"
@@ -81,9 +80,7 @@ def test_a_hook_that_raises_hurts_nobody_else(load, folder):
 
 
 def test_a_hook_that_returns_no_list_is_told_so(load, folder):
-    (folder / "broken.py").write_text(
-        "from meterhub import hookimpl\n@hookimpl\ndef register_links():\n    return 'x'\n"
-    )
+    (folder / "broken.py").write_text(MARKED + "def register_links():\n    return 'x'\n")
     plugins, _ = load(["broken"])
     assert plugins.call("register_links") == []
     assert "must return a list" in plugins.get("broken").reason
