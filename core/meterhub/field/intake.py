@@ -105,7 +105,7 @@ class Intake(ABC):
             self._tell(job, None, refusal)
             return
         job.queued_at = now
-        job.deadline = now + DEADLINE_S[job.priority] if job.deadline_s is None else job.deadline_s
+        job.deadline = now + (DEADLINE_S[job.priority] if job.deadline_s is None else job.deadline_s)
         if job.merge is not None and self._join(job):
             return
         self._queue.push(job)

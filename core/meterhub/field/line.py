@@ -88,6 +88,11 @@ class Line(Dialogues):
         """Bytes received that were no part of a valid frame."""
         return sum(codec.dropped for codec in self._codecs.values()) + self.figures.unmatched_bytes
 
+    @property
+    def last_good_ms(self) -> int | None:
+        """UTC ms of the last valid answer of any meter; None when none ever answered."""
+        return max((one.last_good_ms for one in self.meters.values() if one.last_good_ms is not None), default=None)
+
     def attached(self, channel: Channel) -> None:
         """There is a way to the wire; a dialogue that was using an older one hears ``LinkDown``."""
         if self._channel is not None:
@@ -121,13 +126,17 @@ class Line(Dialogues):
         if codec is None:
             figures.unmatched_bytes += len(data)
             return
-        codec.receive(data)
         answer = None
-        while (frame := codec.next_frame()) is not None:
-            if answer is None and self._phase == BUSY and self._matches(frame):
-                answer = frame
-            else:
-                self._foreign(frame, now)
+        try:
+            codec.receive(data)
+            while (frame := codec.next_frame()) is not None:
+                if answer is None and self._phase == BUSY and self._matches(frame):
+                    answer = frame
+                else:
+                    self._foreign(frame, now)
+        except Exception:
+            log.exception("line %s: the codec %s failed", self.config.id, type(codec).__name__)
+            codec.reset()  # the boundary to codecs: what it choked on must not stay
         if answer is not None:
             self._answered(answer, now)
             self._run()

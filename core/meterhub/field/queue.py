@@ -38,9 +38,9 @@ class Job:
 
     ``start`` makes the dialogue when the turn comes, ``done`` hears how it ended: the
     dialogue's result, or a ``FieldError``, or ``Misuse`` when the dialogue has a bug.
-    ``deadline_s`` is the instant in ``Clock.monotonic`` seconds until which the job must have begun (``Dropped``
-    after that; nothing was sent then); None: ``DEADLINE_S`` of its priority from now. Jobs with the same ``merge`` key
-    that wait or run at the same time are done once, for all who asked.
+    ``deadline_s`` is how long the job may wait until it begins (``Dropped`` after that; nothing was sent then); None:
+    ``DEADLINE_S`` of its priority. Jobs with the same ``merge`` key that wait or run at the same time are done once,
+    for all who asked.
     """
 
     __slots__ = (

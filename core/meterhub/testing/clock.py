@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from meterhub.clock import Clock
@@ -17,6 +17,8 @@ START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
 BASE_S = 1000.0
 """``monotonic()`` at the start."""
+RESOLUTION_S = 1e-6
+"""The loop's own of a nanosecond is less than a float of many days can tell apart."""
 PATIENCE_S = 10.0
 """Real seconds to wait for a thread nobody told us of, before a test that can never go on is stopped."""
 SLICE_S = 0.05
@@ -32,6 +34,7 @@ class MovableClock(Clock):
         self._outside = 0
         self._loop: Any = None
         self._select: Any = None
+        self._resolution = RESOLUTION_S
 
     def now(self) -> int:
         """UTC epoch milliseconds of the simulated time."""
@@ -40,6 +43,15 @@ class MovableClock(Clock):
     def monotonic(self) -> float:
         """Simulated seconds, from 1000 on."""
         return self._now_s
+
+    def call_at(self, when_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """As ``Clock``; once installed it works in plain fixtures too, where no loop runs."""
+        loop: asyncio.AbstractEventLoop = self._loop or asyncio.get_running_loop()
+        return loop.call_at(when_s, callback, *args)
+
+    def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """As ``Clock``; once installed it works in plain fixtures too, where no loop runs."""
+        return self.call_at(self._now_s + delay_s, callback, *args)
 
     async def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass; everything that is due meanwhile happens in its order."""
@@ -61,12 +73,15 @@ class MovableClock(Clock):
         if selector is None:
             raise RuntimeError("the movable clock needs the stock asyncio loop")
         self._loop, self._select = loop, selector.select
+        self._resolution = getattr(loop, "_clock_resolution", RESOLUTION_S)
+        self._loop._clock_resolution = RESOLUTION_S
         loop.time = self.monotonic  # type: ignore[method-assign]
         selector.select = self._wait
 
     def uninstall(self) -> None:
         """Give the loop its own time back."""
         del self._loop.time
+        self._loop._clock_resolution = self._resolution
         self._loop._selector.select = self._select
 
     def _wait(self, timeout_s: float | None) -> Any:

@@ -1,0 +1,170 @@
+"""Collectors: who owns a connection, since when, and why it ended.
+
+Three clocks are kept apart: the link is alive (``alive_ms``), the wires behind the collector said something
+(``heard_ms``), a meter answered (``meter_ms``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meterhub.bus import Bus
+from meterhub.clock import Clock
+from meterhub.field.line import Line
+from meterhub.field.link import Channel, CollectorConfig
+
+ONLINE, OFFLINE, NEVER_SEEN = "online", "offline", "never_seen"
+
+CAUSES = (
+    "connected",
+    "closed",  # the other end closed in good order
+    "reset",  # the connection broke
+    "silent",  # no sign of life for more than two heartbeats
+    "replaced",  # the same collector called again
+    "overflow",  # it does not take what we send
+    "unplugged",  # the device went away
+    "hub_stopped",
+    "never_seen",
+)
+"""Why a collector is in its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorOnline:
+    """A collector is connected."""
+
+    collector_id: str
+    ms: int
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorOffline:
+    """A collector is no longer connected; ``online_ms`` is when that spell had begun."""
+
+    collector_id: str
+    ms: int
+    cause: str
+    online_ms: int
+
+
+class Collector:
+    """One collector and its lines. ``heartbeat_s``: how often it promises a sign of life, None if it does not."""
+
+    def __init__(
+        self, config: CollectorConfig, lines: Sequence[Line], clock: Clock, bus: Bus, heartbeat_s: float | None = None
+    ) -> None:
+        self.id = config.id
+        self.config = config
+        self.lines = tuple(lines)
+        self.heartbeat_s = heartbeat_s
+        self.state = NEVER_SEEN
+        self.cause = "never_seen"
+        """Why it is in this state: one of ``CAUSES``."""
+        self.since_ms = clock.now()
+        self.peer = ""
+        self.session: Session | None = None
+        self.spells = 0
+        """How often it has connected since the start."""
+        self._clock = clock
+        self._bus = bus
+        self._alive_s: float | None = None
+        self._heard_s: float | None = None
+
+    @property
+    def alive_ms(self) -> int | None:
+        """UTC ms of the last sign of life of any kind."""
+        return self._ms(self._alive_s)
+
+    @property
+    def heard_ms(self) -> int | None:
+        """UTC ms of the last bytes from behind the collector."""
+        return self._ms(self._heard_s)
+
+    @property
+    def meter_ms(self) -> int | None:
+        """UTC ms of the last valid answer of a meter."""
+        return max((line.last_good_ms for line in self.lines if line.last_good_ms is not None), default=None)
+
+    def _ms(self, at_s: float | None) -> int | None:
+        return None if at_s is None else self._clock.now() - round((self._clock.monotonic() - at_s) * 1000)
+
+    def attach(self, channel: Channel) -> Session:
+        """The collector connected; an older connection is fenced off and closed as ``replaced``."""
+        older = self.session
+        if older is not None:
+            self._ended("replaced")
+        session = self.session = Session(self, channel)
+        self._alive_s = self._clock.monotonic()
+        self.state, self.cause = ONLINE, "connected"
+        self.since_ms = self._clock.now()
+        self.peer = channel.peer
+        self.spells += 1
+        self._bus.emit(CollectorOnline(self.id, self.since_ms, self.peer))
+        for line in self.lines:
+            line.attached(channel)
+        if older is not None:
+            older.channel.close("replaced")
+        return session
+
+    def detach(self, cause: str) -> None:
+        """End the present connection, if there is one."""
+        session = self.session
+        if session is not None:
+            self.lost(session, cause)
+            session.channel.close(cause)
+
+    def lost(self, session: Session, cause: str) -> None:
+        """A session ended; one that was replaced before has nothing to say."""
+        if session is not self.session:
+            return
+        self.session = None
+        self._ended(cause)
+        for line in self.lines:
+            line.lost(cause)
+
+    def _ended(self, cause: str) -> None:
+        online_ms, self.since_ms = self.since_ms, self._clock.now()
+        self.state, self.cause = OFFLINE, cause
+        self._bus.emit(CollectorOffline(self.id, self.since_ms, cause, online_ms))
+
+    def too_silent(self, now: float) -> bool:
+        """Has it been silent for two heartbeats and 4 s? (Looked at each second: noticed within 5 s.)"""
+        if self.session is None or self.heartbeat_s is None or self._alive_s is None:
+            return False
+        return now - self._alive_s > 2 * self.heartbeat_s + 4
+
+    def heard(self, data: bytes) -> None:
+        """Bytes came from behind the collector."""
+        self._alive_s = self._heard_s = self._clock.monotonic()
+        for line in self.lines:
+            line.received(data)
+
+    def breathed(self) -> None:
+        """A heartbeat came."""
+        self._alive_s = self._clock.monotonic()
+
+
+class Session:
+    """The hub's end of one connection. Silent once it is not the collector's newest."""
+
+    __slots__ = ("channel", "collector")
+
+    def __init__(self, collector: Collector, channel: Channel) -> None:
+        self.collector = collector
+        self.channel = channel
+
+    def received(self, data: bytes) -> None:
+        """Bytes came in."""
+        if self.collector.session is self:
+            self.collector.heard(data)
+
+    def alive(self) -> None:
+        """A heartbeat came."""
+        if self.collector.session is self:
+            self.collector.breathed()
+
+    def lost(self, cause: str) -> None:
+        """The channel is gone."""
+        self.collector.lost(self, cause)
