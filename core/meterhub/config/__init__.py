@@ -1,1 +1,1 @@
-"""Configuration: what a deployer writes, checked so that each mistake is answered with its place and the right word."""
+"""The configuration: YAML with file and line, schemas on voluptuous, fields derived from them, the site file."""

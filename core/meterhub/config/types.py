@@ -1,0 +1,387 @@
+"""The types of configuration values. Each turns the text of the file into a value, and can describe itself.
+
+Use them in plain voluptuous mappings::
+
+    {vol.Required("listen", description="where to listen"): host_port(), vol.Optional("tries", default="3"): whole(1, 9)}
+
+They also take values that are typed already, as in the body of an API call. Text in quotes is taken like plain text.
+Every failure says what is needed; the schema adds the key, the value got, file and line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, available_timezones
+
+import voluptuous as vol
+
+from meterhub.config.durations import duration_text, parse_duration
+from meterhub.config.nodes import Secret
+
+__all__ = [
+    "HostPort",
+    "Type",
+    "Wrong",
+    "address",
+    "boolean",
+    "choice",
+    "cron",
+    "decimal",
+    "file_path",
+    "host_port",
+    "identifier",
+    "key",
+    "localized",
+    "mapping",
+    "network",
+    "packet",
+    "secret",
+    "seconds",
+    "text",
+    "time_zone",
+    "vol",
+    "whole",
+]
+
+FOLDER: ContextVar[Path] = ContextVar("folder", default=Path())
+"""The folder that relative paths start from; set by the schema while it checks a node."""
+
+LANGUAGES = ("en", "zh", "ja")
+RESERVED_IDS = frozenset(("export", "import"))
+MAX_TEXT = 1000
+
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_KEY = re.compile(r"[a-z0-9_]{1,64}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_CRON = re.compile(r"[0-9A-Za-z*,/#-]+")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Wrong(vol.Invalid):
+    """A value does not fit. ``message`` says what is needed, such as "a whole number is needed"."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """One type: ``convert`` turns a value into what the program uses, or raises ``ValueError`` or ``Wrong``.
+
+    ``name`` is the word for forms and docs; ``needed`` completes the sentence "… is needed".
+    """
+
+    name: str
+    needed: str
+    convert: Callable[[Any], Any]
+    choices: tuple[str, ...] = ()
+    minimum: Any = None
+    maximum: Any = None
+    unit: str = ""
+    secret: bool = False
+
+    def __call__(self, value: Any) -> Any:
+        """The converted value; raises ``Wrong``."""
+        if value is None:
+            raise Wrong(f"{self.needed} is needed")
+        try:
+            return self.convert(value)
+        except (ValueError, TypeError):
+            raise Wrong(f"{self.needed} is needed") from None
+
+
+class HostPort(NamedTuple):
+    """A network address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _words(value: Any) -> str:
+    """The text itself; raises ``ValueError`` for anything else."""
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _limits(low: Any, high: Any, unit: str = "") -> str:
+    low_text, high_text = (f"{limit} {unit}".strip() for limit in (low, high))
+    if low is not None and high is not None:
+        return f" from {low_text} to {high_text}"
+    return f" of at least {low_text}" if low is not None else f" of at most {high_text}" if high is not None else ""
+
+
+def _within(value: Any, low: Any, high: Any) -> Any:
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ValueError
+    return value
+
+
+def text(maximum: int = MAX_TEXT, *, empty: bool = False) -> Type:
+    """Text of at most ``maximum`` characters, without control characters other than tab and line break."""
+
+    def convert(value: Any) -> str:
+        words = _words(value)
+        if not words.isprintable() and _CONTROL.search(words):
+            raise Wrong("text without control characters is needed")
+        if len(words) > maximum or not (words or empty):
+            raise ValueError
+        return words
+
+    return Type("text", f"text of at most {maximum} characters", convert, maximum=maximum)
+
+
+def secret() -> Type:
+    """Text that is never shown; best given as ``!secret name``. Gives a ``Secret``."""
+
+    def convert(value: Any) -> Secret:
+        if not _words(value):
+            raise ValueError
+        return Secret(value[:])
+
+    return Type("secret", "a secret, such as !secret name,", convert, secret=True)
+
+
+def whole(minimum: int | None = None, maximum: int | None = None, unit: str = "") -> Type:
+    """A whole number (``int``) within the limits; decimal digits only."""
+
+    def convert(value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return _within(value, minimum, maximum)  # type: ignore[no-any-return]
+        if not _WHOLE.fullmatch(value):
+            raise ValueError
+        return _within(int(value), minimum, maximum)  # type: ignore[no-any-return]
+
+    needed = "a whole number" + _limits(minimum, maximum, unit)
+    return Type("whole", needed, convert, minimum=minimum, maximum=maximum, unit=unit)
+
+
+def decimal(minimum: Decimal | int | None = None, maximum: Decimal | int | None = None, unit: str = "") -> Type:
+    """An exact decimal number (``Decimal``) within the limits, written without exponent."""
+
+    def convert(value: Any) -> Decimal:
+        words = str(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else value
+        if not _DECIMAL.fullmatch(words):
+            raise ValueError
+        return _within(Decimal(words), minimum, maximum)  # type: ignore[no-any-return]
+
+    needed = "a number such as 12.5" + _limits(minimum, maximum, unit)
+    return Type("decimal", needed, convert, minimum=minimum, maximum=maximum, unit=unit)
+
+
+def boolean() -> Type:
+    """One of true, yes, on, false, no, off, in any case."""
+
+    def convert(value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        return _choose(_words(value).lower(), _BOOLEANS)  # type: ignore[no-any-return]
+
+    def _choose(word: str, words: Mapping[str, bool]) -> Any:
+        if word not in words:
+            raise ValueError
+        return words[word]
+
+    return Type("boolean", "one of true, false, yes, no, on, off", convert, choices=("true", "false"))
+
+
+def seconds(minimum: float | None = None, maximum: float | None = None, *, whole: bool = False) -> Type:
+    """A duration such as ``200ms``, ``60s``, ``5m``, ``1h30m`` or ``2d``, in seconds (``float``, or ``int``)."""
+
+    def convert(value: Any) -> float:
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        found = Decimal(str(value)) if plain else parse_duration(value)
+        if not found.is_finite() or (whole and found != int(found)):
+            raise ValueError
+        return _within(int(found) if whole else float(found), minimum, maximum)  # type: ignore[no-any-return]
+
+    low, high = (None if limit is None else duration_text(limit) for limit in (minimum, maximum))
+    needed = "a duration with a unit, such as 60s, 5m or 1h30m," if low is None and high is None else "a duration"
+    needed += _limits(low, high)
+    return Type("duration", needed, convert, minimum=minimum, maximum=maximum, unit="s")
+
+
+def choice(*choices: str) -> Type:
+    """One of the given words; a near miss is named."""
+
+    def convert(value: Any) -> str:
+        if isinstance(value, str) and value in choices:
+            return value
+        raise Wrong(f"one of {', '.join(choices)} is needed", near_miss(value, choices))
+
+    return Type("choice", f"one of {', '.join(choices)}", convert, choices=choices)
+
+
+def identifier() -> Type:
+    """An id: small letters, digits and dashes, not beginning with a dash, at most 64; not ``export`` or ``import``."""
+
+    def convert(value: Any) -> str:
+        if not _IDENTIFIER.fullmatch(value):
+            raise ValueError
+        if value in RESERVED_IDS:
+            raise Wrong("this word is reserved; another id is needed")
+        return value  # type: ignore[no-any-return]
+
+    return Type("identifier", "an id of small letters, digits and dashes, such as a-101,", convert)
+
+
+def key() -> Type:
+    """A name of small letters, digits and underscores, such as ``lora_wifi``."""
+
+    def convert(value: Any) -> str:
+        if not _KEY.fullmatch(value):
+            raise ValueError
+        return value  # type: ignore[no-any-return]
+
+    return Type("key", "a name of small letters, digits and underscores", convert)
+
+
+def address() -> Type:
+    """A meter's address as it stands in the file, leading zeros kept; its protocol checks it further."""
+
+    def convert(value: Any) -> str:
+        words = _words(value)
+        if not 0 < len(words) <= 64 or not words.isprintable() or " " in words:
+            raise ValueError
+        return words
+
+    return Type("address", "an address of at most 64 characters without spaces", convert)
+
+
+def host_port() -> Type:
+    """``127.0.0.1:8645``, ``[::1]:8645`` or ``localhost:8645`` as a ``HostPort``; port 0 takes any free one."""
+
+    def convert(value: Any) -> HostPort:
+        host, _, port = _words(value).rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = str(ipaddress.IPv6Address(host[1:-1]))
+        elif not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host):
+            raise ValueError
+        if not re.fullmatch(r"[0-9]{1,5}", port):
+            raise ValueError
+        return HostPort(host, _within(int(port), 0, 65535))
+
+    return Type("host_port", "an address with a port, such as 127.0.0.1:8645,", convert)
+
+
+def network() -> Type:
+    """An IP address or network such as ``10.0.0.0/8``."""
+    return Type("network", "an IP address or network such as 10.0.0.0/8", lambda value: ipaddress.ip_network(value))
+
+
+def time_zone() -> Type:
+    """A time zone of the IANA data such as ``Asia/Shanghai``, as a ``ZoneInfo``."""
+
+    def convert(value: Any) -> ZoneInfo:
+        if isinstance(value, ZoneInfo):
+            return value
+        try:
+            return ZoneInfo(_words(value))
+        except (KeyError, ValueError, OSError):
+            hint = near_miss(value, available_timezones())
+            raise Wrong("a time zone such as Asia/Shanghai is needed", hint) from None
+
+    return Type("time_zone", "a time zone such as Asia/Shanghai", convert)
+
+
+def cron() -> Type:
+    """A cron rule of five fields: minute, hour, day of month, month, day of week."""
+    needed = 'a cron rule of five fields, such as "*/15 * * * *",'
+
+    def convert(value: Any) -> str:
+        fields = _words(value).split()
+        if len(fields) != 5 or not all(_CRON.fullmatch(one) and one.lower() != "r" for one in fields):
+            raise ValueError
+        _check_cron(" ".join(fields), needed)
+        return " ".join(fields)
+
+    return Type("cron", needed, convert)
+
+
+def _check_cron(rule: str, needed: str) -> None:
+    from croniter import croniter  # 40 ms to import: only configurations with a cron rule pay it
+    from croniter.croniter import CroniterBadDateError, CroniterError
+
+    try:
+        croniter(rule, 0).get_next()
+    except CroniterBadDateError:
+        raise Wrong("a cron rule that does occur is needed") from None
+    except CroniterError as error:
+        raise Wrong(f"{needed} is needed", str(error)[:200]) from None
+
+
+def file_path() -> Type:
+    """A path; a relative one starts from the folder of the site file. The file need not exist."""
+
+    def convert(value: Any) -> Path:
+        words = str(value) if isinstance(value, Path) else _words(value)
+        if not words or not words.isprintable() or len(words) > 4096:
+            raise ValueError
+        return FOLDER.get() / words
+
+    return Type("path", "a path", convert)
+
+
+def packet(maximum: int = 256) -> Type:
+    """Bytes on a link: ASCII text as it stands, or ``hex:AA55``."""
+
+    def convert(value: Any) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        words = _words(value)
+        data = bytes.fromhex(words[4:]) if words.startswith("hex:") else words.encode("ascii")
+        if not 0 < len(data) <= maximum:
+            raise ValueError
+        return data
+
+    return Type("packet", f"ASCII text or hex:AA55 of 1 to {maximum} bytes", convert, maximum=maximum)
+
+
+def localized() -> Type:
+    """Text by language, ``{en: …, zh: …, ja: …}``, or plain text, which stands for all of them (as ``{"en": …}``)."""
+    one = text()
+
+    def convert(value: Any) -> Mapping[str, str]:
+        if isinstance(value, str):
+            return {"en": one(value)}
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError
+        if strange := [language for language in value if language not in LANGUAGES]:
+            raise Wrong(f"text by language, en, zh or ja, is needed, not {strange[0]}")
+        return {language: one(words) for language, words in value.items()}
+
+    return Type("localized", "text, or text by language such as {en: …, zh: …},", convert)
+
+
+def mapping() -> Type:
+    """A mapping that is kept as it stands, for a schema that is known only later; empty gives an empty one."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError
+        return value
+
+    return Type("mapping", "a mapping of keys and values", convert)
+
+
+def near_miss(value: Any, words: Iterable[str]) -> str:
+    """``did you mean …?`` for a word close to ``value``, or ''."""
+    known = list(words)
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        return ""
+    near = difflib.get_close_matches(value, known, 1) or difflib.get_close_matches(value.lower(), known, 1)
+    return f"did you mean {near[0]}?" if near else ""
