@@ -1,0 +1,173 @@
+"""Reads a profile from its YAML file (or the same content as a mapping) and has its protocol compile the points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from meterhub.config.nodes import Map
+from meterhub.config.schema import check
+from meterhub.devices.entity import EntityDef, Role, Text
+from meterhub.devices.profile import Profile
+from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.field.protocol import Protocol, ProtocolType
+
+LANGUAGES = ("en", "zh", "ja")
+DURATION = re.compile(r"(\d+)(s|m|h|d)")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def whole(value: Any) -> int:
+    """A whole number, as text or as a number."""
+    try:
+        return int(str(value))
+    except ValueError:
+        raise vol.Invalid(f"a whole number is expected, not {value!r}") from None
+
+
+def yes_or_no(value: Any) -> bool:
+    """``true`` or ``false``, and nothing else."""
+    words = {"true": True, "false": False}
+    if str(value).lower() not in words:
+        raise vol.Invalid(f"true or false is expected, not {value!r}")
+    return words[str(value).lower()]
+
+
+def duration_s(value: Any) -> int:
+    """``15m`` or ``1h30m`` in seconds."""
+    parts = DURATION.findall(str(value))
+    if not parts or "".join(number + unit for number, unit in parts) != str(value):
+        raise vol.Invalid(f"a duration such as 30s, 15m, 1h or 1d is expected, not {value!r}")
+    return sum(int(number) * SECONDS[unit] for number, unit in parts)
+
+
+def localized(value: Any) -> Text:
+    """A text, or one by language: ``{en: …, zh: …, ja: …}``."""
+    if isinstance(value, str):
+        return {"en": value}
+    if not isinstance(value, Mapping) or not set(value) <= set(LANGUAGES) or not all(value.values()):
+        raise vol.Invalid("a text by language is expected: {en: …, zh: …, ja: …}")
+    return dict(value)
+
+
+ENTITY = {
+    vol.Required("name"): localized,
+    vol.Optional("kind", default="number"): str,
+    vol.Optional("unit", default=""): str,
+    vol.Optional("scale", default=0): vol.All(whole, vol.Range(0, 9)),
+    vol.Optional("meaning", default=""): str,
+    vol.Optional("role", default="reading"): vol.In([str(one) for one in Role]),
+    vol.Optional("group", default=""): str,
+    vol.Optional("refresh", default="0s"): duration_s,
+    vol.Optional("accumulate", default=False): yes_or_no,
+    vol.Optional("options", default=dict): {str: localized},
+    vol.Optional("minimum"): str,
+    vol.Optional("maximum"): str,
+    vol.Optional("step"): str,
+    vol.Optional("write", default=""): str,
+    vol.Optional("permission", default=""): str,
+    vol.Optional("confirm"): localized,
+    vol.Optional("hidden", default=False): yes_or_no,
+    vol.Optional("secret", default=False): yes_or_no,
+    vol.Optional("record", default=True): yes_or_no,
+    vol.Optional("point"): dict,
+}
+
+PROFILE = {
+    vol.Required("id"): vol.Match(r"^[a-z0-9][a-z0-9-]*$", msg="lower-case letters, digits and - are expected"),
+    vol.Required("protocol"): str,
+    vol.Required("name"): localized,
+    vol.Optional("maker", default=""): str,
+    vol.Optional("note", default=""): str,
+    vol.Optional("options", default=dict): dict,
+    vol.Required("entities"): dict,
+    vol.Optional("commands", default=dict): dict,
+    vol.Optional("vectors", default=list): list,
+}
+
+
+def build_profile(content: Any, protocols: Mapping[str, tuple[ProtocolType, Protocol]], *, origin: str = "") -> Profile:
+    """The profile of a file's content. ``protocols`` maps a name to its type and the opened protocol.
+
+    Raises ``ConfigError`` or ``ConfigErrors`` with the place of each mistake.
+    """
+    head = check(content, PROFILE, where=_where(content, None, origin))
+    known = protocols.get(head["protocol"])
+    if known is None:
+        raise ConfigError(
+            f"there is no protocol {head['protocol']}",
+            where=_where(content, "protocol", origin),
+            hint="listed plugins bring: " + (", ".join(sorted(protocols)) or "none"),
+        )
+    kind, protocol = known
+    entities, points = _entities(head["entities"], kind, protocol, origin)
+    commands = {
+        name: check(spec or {}, kind.command_schema, where=_where(head["commands"], name, origin))
+        for name, spec in head["commands"].items()
+    }
+    return Profile(
+        head["id"],
+        head["protocol"],
+        head["name"],
+        entities,
+        points,
+        commands,
+        check(head["options"], kind.schema, where=_where(content, "options", origin)),
+        head["vectors"],
+        head["maker"],
+        head["note"],
+        origin or _where(content, None, origin),
+    )
+
+
+def _entities(
+    sections: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, origin: str
+) -> tuple[tuple[EntityDef, ...], dict[str, Any]]:
+    """All entities and their compiled points; every mistake of the file at once."""
+    entities: list[EntityDef] = []
+    points: dict[str, Any] = {}
+    mistakes: list[ConfigError] = []
+    for key, section in sections.items():
+        try:
+            definition, spec = _entity(key, section, _where(sections, key, origin))
+            entities.append(definition)
+            if spec is not None:
+                checked = check(spec, kind.point_schema, where=_where(section, "point", origin))
+                points[key] = protocol.point(key, checked, definition.kind, definition.scale)
+        except ConfigErrors as several:
+            mistakes += several.errors
+        except ConfigError as one:
+            mistakes.append(one)
+    if mistakes:
+        raise mistakes[0] if len(mistakes) == 1 else ConfigErrors(mistakes)
+    return tuple(entities), points
+
+
+def _entity(key: str, section: Any, where: str) -> tuple[EntityDef, Mapping[str, Any] | None]:
+    if not re.fullmatch(r"[a-z0-9_]+", key):
+        raise ConfigError(f"the key {key} may have lower-case letters, digits and _ only", where=where)
+    values = check(section, ENTITY, where=where)
+    spec = values.pop("point", None)
+    definition = EntityDef(
+        key, role=Role(values.pop("role")), refresh_s=values.pop("refresh"), **_limits(values, where)
+    )
+    return definition, spec
+
+
+def _limits(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Minimum, maximum and step are written in shown units and kept scaled."""
+    form = EntityDef("limits", {}, values["kind"] if values["kind"] == "money" else "number", scale=values["scale"])
+    for name in ("minimum", "maximum", "step"):
+        if name in values:
+            try:
+                values[name] = form.stored(values[name])
+            except (ValueError, ArithmeticError):
+                raise ConfigError(f"{name}: {values[name]} does not fit {form.scale} decimals", where=where) from None
+    return values
+
+
+def _where(node: Any, key: str | None, origin: str) -> str:
+    return (node.where(key) or origin) if isinstance(node, Map) else origin

@@ -1,0 +1,47 @@
+"""The docs say what the code says: every hook with its arguments, every example to the letter."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from meterhub import hookspecs
+from meterhub.devices.profile_file import ENTITY, PROFILE
+
+DOCS = Path(__file__).parents[2] / "docs"
+PROTOCOL = (DOCS / "writing-a-protocol.md").read_text(encoding="utf-8")
+MODEL = (DOCS / "writing-a-profile.md").read_text(encoding="utf-8")
+HOOKS = [
+    name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith(("register_", "plugin_"))
+]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_stands_in_the_docs_with_its_arguments(hook):
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+    assert f"`{hook}({arguments})`" in PROTOCOL
+
+
+def test_the_docs_name_no_hook_that_does_not_exist():
+    assert set(re.findall(r"`((?:register|plugin)_\w+)\(", PROTOCOL)) <= set(HOOKS)
+
+
+@pytest.mark.parametrize("key", [str(key) for key in (*ENTITY, *PROFILE)])
+def test_every_key_of_a_profile_stands_in_the_docs(key):
+    assert f"`{key}`" in MODEL
+
+
+@pytest.mark.parametrize(("page", "example"), [(PROTOCOL, "acme.py"), (MODEL, "acme-t1.yaml")])
+def test_the_examples_in_the_docs_are_the_files_that_the_tests_run(page, example):
+    assert (DOCS / "examples" / example).read_text(encoding="utf-8") in page
+
+
+def test_every_link_between_the_docs_leads_somewhere():
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
