@@ -1,0 +1,172 @@
+"""Gettext catalogues of the core and of each plugin: collect the texts, merge them into .po, compile .mo, check.
+
+``script/texts`` collects, merges and compiles; ``script/texts --check`` prints what is missing and exits with 1.
+The core's catalogues stand in ``core/meterhub/locale``, a plugin's in its package's own ``locale`` folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+Found = tuple[int, str, "str | list[str]", list[str]]
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ("zh_CN", "en", "ja")
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "texts": None, "count": (1, 2)}
+"""What marks a text: the name that is called, and which of its arguments are texts (None: the first)."""
+
+TEMPLATE_OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
+FIRST_DAY = datetime(2026, 11, 24, tzinfo=UTC)
+"""Stands in every header instead of the day of the run, so that only a changed text changes a file."""
+
+
+def packages() -> list[Path]:
+    """The import packages whose texts are collected: the core, then each plugin."""
+    return [ROOT / "core" / "meterhub", *sorted(ROOT.glob("plugins/*/meterhub_*"))]
+
+
+def calls(source: IO[bytes], keywords: object, comment_tags: object, options: object) -> Iterator[Found]:
+    """Marked texts of a Python file. Babel's own extractor takes ``data.count(b"...")`` for a text and stumbles."""
+    for node in ast.walk(ast.parse(source.read())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        if name in KEYWORDS and len(texts) >= len(KEYWORDS[name] or (1,)):
+            yield node.lineno, name, texts if KEYWORDS[name] else texts[0], []
+
+
+METHODS = [("**/testing/**", "ignore"), ("**.py", calls), ("**/templates/**.html", "jinja2")]
+
+
+def collect(package: Path) -> Catalog:
+    """The texts of one package as a template: message ids in English, with the files where they stand."""
+    template = Catalog(project="MeterHub", charset="utf-8", creation_date=FIRST_DAY, revision_date=FIRST_DAY)
+    options = {"**/templates/**.html": TEMPLATE_OPTIONS}
+    for file, line, text, comments, context in extract_from_dir(package, METHODS, options, KEYWORDS):
+        place = (package / file).relative_to(ROOT).as_posix()
+        template.add(text, None, [(place, line)], auto_comments=comments, context=context)
+    return template
+
+
+def po_file(package: Path, locale: str) -> Path:
+    """Where the catalogue of a package in a locale stands."""
+    return package / "locale" / locale / "LC_MESSAGES" / f"{package.name}.po"
+
+
+def read(package: Path, locale: str) -> Catalog:
+    """The catalogue as it is; an empty one when there is no file."""
+    file = po_file(package, locale)
+    if not file.is_file():
+        return Catalog(locale=locale, project="MeterHub", charset="utf-8", fuzzy=False)
+    return read_po(io.BytesIO(file.read_bytes()), locale=locale)
+
+
+def merged(package: Path, locale: str) -> Catalog:
+    """The catalogue with exactly the texts of the code: new ones empty, gone ones dropped."""
+    catalogue = read(package, locale)
+    catalogue.update(collect(package), no_fuzzy_matching=True)
+    catalogue.obsolete.clear()
+    catalogue.fuzzy = False
+    catalogue.project = "MeterHub"
+    catalogue.version = "1"
+    catalogue.msgid_bugs_address = "MeterHub"
+    catalogue.header_comment = f"# Texts of MeterHub ({package.name}) in {locale}."
+    catalogue.last_translator = catalogue.language_team = "MeterHub"
+    catalogue.creation_date = catalogue.revision_date = FIRST_DAY
+    return catalogue
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    """The .mo file of a catalogue."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def write(package: Path, locale: str) -> None:
+    """Bring one catalogue up to date and compile it."""
+    catalogue = merged(package, locale)
+    file = po_file(package, locale)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as target:
+        write_po(target, catalogue, width=0, sort_output=True, include_lineno=False)
+    file.with_suffix(".mo").write_bytes(compiled(read(package, locale)))
+
+
+def problems() -> Iterator[str]:
+    """What keeps the catalogues from being complete, one sentence each."""
+    for package in packages():
+        wanted = collect(package)
+        for locale in LOCALES:
+            yield from _problems_of(package, locale, wanted)
+
+
+def _problems_of(package: Path, locale: str, wanted: Catalog) -> Iterator[str]:
+    file = po_file(package, locale)
+    name = file.relative_to(ROOT)
+    if not len(wanted):
+        return
+    have = read(package, locale)
+    for message in wanted:
+        if message.id:
+            yield from (f"{name}: {why}: {_first(message.id)!r}" for why in _faults(message, have, locale))
+    if not file.with_suffix(".mo").is_file() or file.with_suffix(".mo").read_bytes() != compiled(have):
+        yield f"{name.with_suffix('.mo')}: is not what the .po file gives; run script/texts"
+
+
+def _faults(message: Message, have: Catalog, locale: str) -> Iterator[str]:
+    translated = have.get(message.id, message.context)
+    if translated is None:
+        yield "a text of the code is missing; run script/texts"
+        return
+    texts = translated.string if isinstance(translated.string, tuple | list) else (translated.string,)
+    if locale != "en" and not all(texts):
+        yield "not translated"
+    for text in filter(None, texts):
+        if not _places(text) <= _places(*_ids(message)):
+            yield "names a placeholder that the English text has not"
+        elif len(_ids(message)) == 1 and _places(text) != _places(*_ids(message)):
+            yield "lacks a placeholder of the English text"
+
+
+def _ids(message: Message) -> tuple[str, ...]:
+    return tuple(message.id) if isinstance(message.id, tuple | list) else (str(message.id),)
+
+
+def _first(text: object) -> str:
+    return str(text[0] if isinstance(text, tuple | list) else text)
+
+
+def _places(*texts: str) -> set[str]:
+    return {place for text in texts for place in re.findall(r"%\(\w+\)[sd]|\{\w*\}", text)}
+
+
+def main() -> int:
+    """Run from the command line."""
+    if "--check" in sys.argv[1:]:
+        found = list(problems())
+        print("\n".join(found) or "The catalogues are complete.")
+        return int(bool(found))
+    for package in packages():
+        if len(collect(package)):
+            for locale in LOCALES:
+                write(package, locale)
+    found = list(problems())
+    print("\n".join(found) or "The catalogues are complete.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
