@@ -119,7 +119,7 @@ class Line(Dialogues):
         figures.bytes_in += len(data)
         figures.wire_s += len(data) * self._byte_s
         meter_id = self._stack[-1].meter_id if self._phase == BUSY else ""
-        self.trace.add((self._clock.now(), RECEIVED, meter_id, data, ""))
+        self.trace.add((self._clock.now(), RECEIVED, meter_id, data[:LONGEST_ANSWER], ""))
         if self._envelope is not None:
             data = self._envelope.unwrap(data)
         codec = self._codec

@@ -1,1 +1,33 @@
-"""Plugin gprs of MeterHub."""
+"""Collectors that dial in over TCP (GPRS, 4G, Ethernet): registration packet, heartbeats, transparent bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meterhub import hookimpl
+from meterhub.field.link import LinkType
+from meterhub_gprs.listener import GprsLink
+from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
+from meterhub_gprs.twin import simulate
+
+
+def open_link(ctx: Any, config: Mapping[str, Any]) -> GprsLink:
+    """Make the link; it listens once it is opened."""
+    return GprsLink(ctx.clock, config)
+
+
+@hookimpl
+def register_links() -> Iterable[LinkType]:
+    """The link type ``gprs``."""
+    return [
+        LinkType(
+            "gprs",
+            schema=LINK_SCHEMA,
+            open=open_link,
+            collector_schema=COLLECTOR_SCHEMA,
+            dial_in=True,
+            simulate=simulate,
+            description="Transparent collectors (DTU, serial server) that dial in over TCP and name themselves.",
+        )
+    ]
