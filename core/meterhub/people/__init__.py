@@ -1,1 +1,1 @@
-"""Room of the core."""
+"""People: users, roles with scopes, sessions, tokens, logins and the audit."""

@@ -119,7 +119,6 @@ TABLES: dict[str, tuple[str | tuple[str, ...], dict[str, Any], set[str]]] = {
             "operator": str,
             "user": str,
             "token_hash": str,
-            "csrf": str,
             "address": str,
             "agent": str,
             "created_ms": int,
@@ -156,6 +155,8 @@ TABLES: dict[str, tuple[str | tuple[str, ...], dict[str, Any], set[str]]] = {
             "method": str,
             "address": str,
             "agent": str,
+            "place": str,
+            "carrier": str,
             "detail": str,
         },
         set(),
@@ -191,6 +192,7 @@ CREATE TABLE audit (
     before_json TEXT,
     after_json TEXT,
     cause TEXT NOT NULL DEFAULT '',
+    address TEXT NOT NULL DEFAULT '',
     prev_hash TEXT NOT NULL,
     hash TEXT NOT NULL UNIQUE
 ) STRICT;
