@@ -327,13 +327,23 @@ class Actions:
             if run.key:
                 self._keys[run.key] = run.id
             if action.durable or run.key:
-                known = await self._journal.create(run)
-                if known is not None:
-                    del self._runs[run.id]
-                    self._keys[run.key] = known.id
+                known = await self._store(run)
             self._forget_old()
         if known is not None and _content(known) != _content(run):
             raise Conflict(f"the key {run.key!r} was used for another call", where=known.id, hint="use a new key")
+        return known
+
+    async def _store(self, run: Run) -> Run | None:
+        """Write a new run before it starts; one that cannot be written is forgotten, so that its key stays free."""
+        try:
+            known = await self._journal.create(run)
+        except BaseException:
+            self._keys.pop(run.key, None)
+            del self._runs[run.id]
+            raise
+        if known is not None:
+            del self._runs[run.id]
+            self._keys[run.key] = known.id
         return known
 
     async def _carry_out(self, call: Call, run: Run) -> None:

@@ -10,7 +10,7 @@ from meterhub.actions import Action, Actions, RunChanged, RunState, System
 from meterhub.bus import Bus
 from meterhub.devices.device import Device
 from meterhub.devices.profile import Profile
-from meterhub.errors import BadInput, Conflict, NotAllowed, NotFound, Refused
+from meterhub.errors import BadInput, Conflict, NotAllowed, NotFound, Refused, StoreError
 
 
 class Viewer:
@@ -113,3 +113,11 @@ async def test_runs_that_a_stop_interrupted_have_failed_at_the_next_start(action
     assert await journal.close_open_runs() == 1
     stored = await journal.find(run.id)
     assert stored is not None and stored.state is RunState.FAILED and "read the meter" in stored.error["hint"]
+
+
+async def test_a_run_that_cannot_be_stored_does_not_start_and_leaves_its_key_free(actions, store):
+    await store.close()
+    with pytest.raises(StoreError):
+        await actions.call("meter.open_circuit", "a-1", actor=System(), key="k1")
+    with pytest.raises(StoreError):
+        await actions.call("meter.open_circuit", "a-1", {"code": 2}, actor=System(), key="k1")
