@@ -20,7 +20,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from meterhub.config.nodes import Map, Seq, Source
+from meterhub.config.nodes import Map, Seq, Source, told
 from meterhub.config.reading import syntax_error
 from meterhub.errors import ConfigError
 
@@ -91,11 +91,12 @@ class Composer:
         if kind is AliasEvent:
             return self._alias(event)
         before = self._budget.nodes
+        self._budget.nodes = before + 1
+        if before >= MAX_NODES:
+            self._budget.take(1, self._where(event))
         if kind is ScalarEvent:
-            self._budget.nodes += 1
             node = self._scalar(event)
         else:
-            self._budget.take(1, "")
             if depth >= MAX_DEPTH:
                 raise ConfigError(f"more than {MAX_DEPTH} levels of nesting", where=self._where(event))
             if event.tag is not None:
@@ -143,7 +144,7 @@ class Composer:
             raise ConfigError("a key must be a plain word", where=self._where(event))
         if event.implicit[0] and event.value in NULLS:
             raise ConfigError("a key is missing before the colon", where=self._where(event))
-        return event.value  # type: ignore[no-any-return]
+        return str(event.value)
 
     def _sequence(self, start: Any, depth: int) -> Seq:
         node = Seq((), self._source, start.start_mark.line + 1)
@@ -156,7 +157,7 @@ class Composer:
     def _alias(self, event: Any) -> Any:
         known = self._anchors.get(event.anchor)
         if known is None:
-            raise ConfigError(f"there is no anchor &{event.anchor} above", where=self._where(event))
+            raise ConfigError(f"there is no anchor &{told(event.anchor)} above", where=self._where(event))
         node, size = known
         self._budget.take(size, self._where(event))
         return node
@@ -176,11 +177,11 @@ class Composer:
                     node.lines[key] = other.line_of(key) if other.source is self._source else line
 
     def _repeated(self, node: Map, key: str, line: int) -> None:
-        message = f"the key {key} stands twice in this mapping; the first is in line {node.line_of(key)}"
+        message = f"the key {told(key)} stands twice in this mapping; the first is in line {node.line_of(key)}"
         self._errors.append(ConfigError(message, where=f"{self._source.name}:{line}", hint="delete one of them"))
 
     def _unknown_tag(self, event: Any) -> ConfigError:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        tag = told(event.tag.replace("tag:yaml.org,2002:", "!!"))
         return ConfigError(
             f"the tag {tag} is not known", where=self._where(event), hint="there are !include FILE and !secret NAME"
         )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from meterhub.config.compose import Budget, Composer
-from meterhub.config.nodes import Lost, Map, Secret, Source
+from meterhub.config.nodes import Lost, Map, Secret, Source, told
 from meterhub.config.reading import read_text
 from meterhub.errors import ConfigError, ConfigErrors
 
@@ -41,9 +40,9 @@ def load(path: Path, folder: Path | None = None) -> Any:
     return document.root
 
 
-def load_document(path: Path, folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Document:
+def load_document(path: Path, folder: Path | None = None) -> Document:
     """Load as far as possible and keep the mistakes, so that more of them can be found at once. Raises nothing."""
-    return _Loader(folder if folder is not None else path.parent, environ).document(path)
+    return _Loader(folder if folder is not None else path.parent).document(path)
 
 
 def in_order(errors: list[ConfigError]) -> list[ConfigError]:
@@ -58,9 +57,8 @@ def _position(error: ConfigError) -> tuple[str, int]:
 
 
 class _Loader:
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._environ = environ
         self._budget = Budget()
         self._errors: list[ConfigError] = []
         self._open: list[Path] = []
@@ -80,7 +78,8 @@ class _Loader:
         absolute = Path(os.path.abspath(path))
         folder = Path(os.path.abspath(self._folder))
         inside = absolute.is_relative_to(folder)
-        return Source(absolute.relative_to(folder).as_posix() if inside else absolute.as_posix(), folder)
+        shown = absolute.relative_to(folder) if inside else absolute
+        return Source(told(shown.as_posix()) if not str(shown).isprintable() else shown.as_posix(), folder)
 
     def _file(self, path: Path, source: Source, where: str) -> Any:
         self._files += 1
@@ -114,24 +113,24 @@ class _Loader:
         if not name.strip():
             raise ConfigError("!include needs the name of a file", where=where)
         if "\0" in name:
-            raise ConfigError(f"{ascii(name)} is no name of a file", where=where)
+            raise ConfigError(f"{told(name)} is no name of a file", where=where)
         path = including.parent / name
         return self._file(path, self._source(path), where)
 
     def _secret(self, name: str, where: str) -> Secret:
         variable = "METERHUB_SECRET_" + name.upper().replace("-", "_")
-        if variable in self._environ:
-            return Secret(self._environ[variable])
+        if variable in os.environ:
+            return Secret(os.environ[variable])
         known = self._known_secrets()
         if isinstance(known.get(name), str) and known[name]:
             return Secret(known[name])
-        hint = f"write {name}: … into {SECRETS_FILE} beside the site file, or set {variable}"
+        hint = f"write {told(name)}: … into {SECRETS_FILE} beside the site file, or set {variable}"
         near = difflib.get_close_matches(name, known, 1)
         if name in known:
-            raise ConfigError(f"the secret {name} is empty", where=where, hint=hint)
+            raise ConfigError(f"the secret {told(name)} is empty", where=where, hint=hint)
         if near:
             hint = f"did you mean {near[0]}? Else {hint}"
-        raise ConfigError(f"there is no secret {ascii(name)[1:-1]}", where=where, hint=hint)
+        raise ConfigError(f"there is no secret {told(name)}", where=where, hint=hint)
 
     def _known_secrets(self) -> Map:
         """The secrets file, read at the first use. It is text by name and may refer to nothing else."""

@@ -21,6 +21,8 @@ class Source:
 
 
 NOWHERE = Source("", Path())
+MAX_TOLD = 64
+"""Characters of a word of the file that an error repeats."""
 
 
 class Map(dict[str, Any]):
@@ -36,7 +38,7 @@ class Map(dict[str, Any]):
 
     def line_of(self, key: object) -> int:
         """The line of ``key``, or of the mapping when it has no such key."""
-        return self.line if self.lines is None else self.lines.get(key, self.line)  # type: ignore[call-overload,no-any-return]
+        return self.line if self.lines is None else self.lines.get(key, self.line)  # type: ignore[call-overload]
 
     def where(self, key: object = None) -> str:
         """``file:line`` of ``key``, or of the mapping; '' for one that came from no file."""
@@ -61,12 +63,12 @@ class Seq(list[Any]):
         self.line = line
         self.lines: list[int] = []
 
-    def where(self, index: object = None) -> str:
+    def where(self, index: Any = None) -> str:
         """``file:line`` of an item, or of the list; '' for one that came from no file."""
         if not self.line:
             return ""
         known = isinstance(index, int) and 0 <= index < len(self.lines)
-        return f"{self.source.name}:{self.lines[index] if known else self.line}"  # type: ignore[index]
+        return f"{self.source.name}:{self.lines[index] if known else self.line}"
 
 
 class Secret(str):
@@ -89,6 +91,12 @@ class Secret(str):
 
     def __format__(self, spec: str) -> str:
         return "***"
+
+
+def told(word: str) -> str:
+    """A word of the file as errors repeat it: short, and without characters that would disturb a terminal or log."""
+    short = word if len(word) <= MAX_TOLD else word[:MAX_TOLD] + "…"
+    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 class Lost(str):

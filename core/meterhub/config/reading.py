@@ -30,7 +30,7 @@ def read_text(path: Path, name: str, where: str = "") -> str:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"{_printable(name)} cannot be read: {reason}", where=where) from None
+        raise ConfigError(f"{name} cannot be read: {reason}", where=where) from None
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{name} is larger than {MAX_BYTES // 1024 // 1024} MiB", where=where or f"{name}:1")
     return _decode(data, name)
@@ -68,7 +68,3 @@ def _context(error: yaml.YAMLError) -> str:
     if not context:
         return "check the indentation, and put texts with : # or [ in quotes"
     return f"{context} that began in line {mark.line + 1}" if mark is not None else str(context)
-
-
-def _printable(name: str) -> str:
-    return name if name.isprintable() else ascii(name)

@@ -2,7 +2,7 @@
 
 Use them in plain voluptuous mappings::
 
-    {vol.Required("listen", description="where to listen"): host_port(), vol.Optional("tries", default="3"): whole(1, 9)}
+    {vol.Required("listen", description="where to listen"): host_port(), vol.Optional("tries", default=3): whole(1, 9)}
 
 They also take values that are typed already, as in the body of an API call. Text in quotes is taken like plain text.
 Every failure says what is needed; the schema adds the key, the value got, file and line.
@@ -10,49 +10,17 @@ Every failure says what is needed; the schema adds the key, the value got, file 
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-import voluptuous as vol
-
+from meterhub.config.base import FOLDER, Type, Wrong, limits_text, near_miss, within, words_of
 from meterhub.config.durations import duration_text, parse_duration
 from meterhub.config.nodes import Secret
-
-__all__ = [
-    "HostPort",
-    "Type",
-    "Wrong",
-    "address",
-    "boolean",
-    "choice",
-    "cron",
-    "decimal",
-    "file_path",
-    "host_port",
-    "identifier",
-    "key",
-    "localized",
-    "mapping",
-    "network",
-    "packet",
-    "secret",
-    "seconds",
-    "text",
-    "time_zone",
-    "vol",
-    "whole",
-]
-
-FOLDER: ContextVar[Path] = ContextVar("folder", default=Path())
-"""The folder that relative paths start from; set by the schema while it checks a node."""
 
 LANGUAGES = ("en", "zh", "ja")
 RESERVED_IDS = frozenset(("export", "import"))
@@ -67,40 +35,6 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-class Wrong(vol.Invalid):
-    """A value does not fit. ``message`` says what is needed, such as "a whole number is needed"."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-@dataclass(frozen=True, slots=True)
-class Type:
-    """One type: ``convert`` turns a value into what the program uses, or raises ``ValueError`` or ``Wrong``.
-
-    ``name`` is the word for forms and docs; ``needed`` completes the sentence "… is needed".
-    """
-
-    name: str
-    needed: str
-    convert: Callable[[Any], Any]
-    choices: tuple[str, ...] = ()
-    minimum: Any = None
-    maximum: Any = None
-    unit: str = ""
-    secret: bool = False
-
-    def __call__(self, value: Any) -> Any:
-        """The converted value; raises ``Wrong``."""
-        if value is None:
-            raise Wrong(f"{self.needed} is needed")
-        try:
-            return self.convert(value)
-        except (ValueError, TypeError):
-            raise Wrong(f"{self.needed} is needed") from None
-
-
 class HostPort(NamedTuple):
     """A network address."""
 
@@ -111,31 +45,11 @@ class HostPort(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _words(value: Any) -> str:
-    """The text itself; raises ``ValueError`` for anything else."""
-    if not isinstance(value, str):
-        raise ValueError
-    return value
-
-
-def _limits(low: Any, high: Any, unit: str = "") -> str:
-    low_text, high_text = (f"{limit} {unit}".strip() for limit in (low, high))
-    if low is not None and high is not None:
-        return f" from {low_text} to {high_text}"
-    return f" of at least {low_text}" if low is not None else f" of at most {high_text}" if high is not None else ""
-
-
-def _within(value: Any, low: Any, high: Any) -> Any:
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError
-    return value
-
-
 def text(maximum: int = MAX_TEXT, *, empty: bool = False) -> Type:
     """Text of at most ``maximum`` characters, without control characters other than tab and line break."""
 
     def convert(value: Any) -> str:
-        words = _words(value)
+        words = words_of(value)
         if not words.isprintable() and _CONTROL.search(words):
             raise Wrong("text without control characters is needed")
         if len(words) > maximum or not (words or empty):
@@ -149,7 +63,7 @@ def secret() -> Type:
     """Text that is never shown; best given as ``!secret name``. Gives a ``Secret``."""
 
     def convert(value: Any) -> Secret:
-        if not _words(value):
+        if not words_of(value):
             raise ValueError
         return Secret(value[:])
 
@@ -161,12 +75,12 @@ def whole(minimum: int | None = None, maximum: int | None = None, unit: str = ""
 
     def convert(value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
-            return _within(value, minimum, maximum)  # type: ignore[no-any-return]
+            return within(value, minimum, maximum)  # type: ignore[no-any-return]
         if not _WHOLE.fullmatch(value):
             raise ValueError
-        return _within(int(value), minimum, maximum)  # type: ignore[no-any-return]
+        return within(int(value), minimum, maximum)  # type: ignore[no-any-return]
 
-    needed = "a whole number" + _limits(minimum, maximum, unit)
+    needed = "a whole number" + limits_text(minimum, maximum, unit)
     return Type("whole", needed, convert, minimum=minimum, maximum=maximum, unit=unit)
 
 
@@ -177,9 +91,9 @@ def decimal(minimum: Decimal | int | None = None, maximum: Decimal | int | None 
         words = str(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else value
         if not _DECIMAL.fullmatch(words):
             raise ValueError
-        return _within(Decimal(words), minimum, maximum)  # type: ignore[no-any-return]
+        return within(Decimal(words), minimum, maximum)  # type: ignore[no-any-return]
 
-    needed = "a number such as 12.5" + _limits(minimum, maximum, unit)
+    needed = "a number such as 12.5" + limits_text(minimum, maximum, unit)
     return Type("decimal", needed, convert, minimum=minimum, maximum=maximum, unit=unit)
 
 
@@ -189,12 +103,9 @@ def boolean() -> Type:
     def convert(value: Any) -> bool:
         if isinstance(value, bool):
             return value
-        return _choose(_words(value).lower(), _BOOLEANS)  # type: ignore[no-any-return]
-
-    def _choose(word: str, words: Mapping[str, bool]) -> Any:
-        if word not in words:
+        if (found := _BOOLEANS.get(words_of(value).lower())) is None:
             raise ValueError
-        return words[word]
+        return found
 
     return Type("boolean", "one of true, false, yes, no, on, off", convert, choices=("true", "false"))
 
@@ -207,11 +118,11 @@ def seconds(minimum: float | None = None, maximum: float | None = None, *, whole
         found = Decimal(str(value)) if plain else parse_duration(value)
         if not found.is_finite() or (whole and found != int(found)):
             raise ValueError
-        return _within(int(found) if whole else float(found), minimum, maximum)  # type: ignore[no-any-return]
+        return within(int(found) if whole else float(found), minimum, maximum)  # type: ignore[no-any-return]
 
     low, high = (None if limit is None else duration_text(limit) for limit in (minimum, maximum))
     needed = "a duration with a unit, such as 60s, 5m or 1h30m," if low is None and high is None else "a duration"
-    needed += _limits(low, high)
+    needed += limits_text(low, high)
     return Type("duration", needed, convert, minimum=minimum, maximum=maximum, unit="s")
 
 
@@ -254,7 +165,7 @@ def address() -> Type:
     """A meter's address as it stands in the file, leading zeros kept; its protocol checks it further."""
 
     def convert(value: Any) -> str:
-        words = _words(value)
+        words = words_of(value)
         if not 0 < len(words) <= 64 or not words.isprintable() or " " in words:
             raise ValueError
         return words
@@ -266,14 +177,14 @@ def host_port() -> Type:
     """``127.0.0.1:8645``, ``[::1]:8645`` or ``localhost:8645`` as a ``HostPort``; port 0 takes any free one."""
 
     def convert(value: Any) -> HostPort:
-        host, _, port = _words(value).rpartition(":")
+        host, _, port = words_of(value).rpartition(":")
         if host.startswith("[") and host.endswith("]"):
             host = str(ipaddress.IPv6Address(host[1:-1]))
         elif not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host):
             raise ValueError
         if not re.fullmatch(r"[0-9]{1,5}", port):
             raise ValueError
-        return HostPort(host, _within(int(port), 0, 65535))
+        return HostPort(host, within(int(port), 0, 65535))
 
     return Type("host_port", "an address with a port, such as 127.0.0.1:8645,", convert)
 
@@ -290,7 +201,7 @@ def time_zone() -> Type:
         if isinstance(value, ZoneInfo):
             return value
         try:
-            return ZoneInfo(_words(value))
+            return ZoneInfo(words_of(value))
         except (KeyError, ValueError, OSError):
             hint = near_miss(value, available_timezones())
             raise Wrong("a time zone such as Asia/Shanghai is needed", hint) from None
@@ -303,7 +214,7 @@ def cron() -> Type:
     needed = 'a cron rule of five fields, such as "*/15 * * * *",'
 
     def convert(value: Any) -> str:
-        fields = _words(value).split()
+        fields = words_of(value).split()
         if len(fields) != 5 or not all(_CRON.fullmatch(one) and one.lower() != "r" for one in fields):
             raise ValueError
         _check_cron(" ".join(fields), needed)
@@ -328,7 +239,7 @@ def file_path() -> Type:
     """A path; a relative one starts from the folder of the site file. The file need not exist."""
 
     def convert(value: Any) -> Path:
-        words = str(value) if isinstance(value, Path) else _words(value)
+        words = str(value) if isinstance(value, Path) else words_of(value)
         if not words or not words.isprintable() or len(words) > 4096:
             raise ValueError
         return FOLDER.get() / words
@@ -342,7 +253,7 @@ def packet(maximum: int = 256) -> Type:
     def convert(value: Any) -> bytes:
         if isinstance(value, bytes):
             return value
-        words = _words(value)
+        words = words_of(value)
         data = bytes.fromhex(words[4:]) if words.startswith("hex:") else words.encode("ascii")
         if not 0 < len(data) <= maximum:
             raise ValueError
@@ -367,6 +278,22 @@ def localized() -> Type:
     return Type("localized", "text, or text by language such as {en: …, zh: …},", convert)
 
 
+def place() -> Type:
+    """A path in the place tree such as ``Block A / 1 / 101``, as a tuple of names; '' is the site itself."""
+
+    def convert(value: Any) -> tuple[str, ...]:
+        names = tuple([name.strip() for name in words_of(value).split("/")])
+        if len(value) > 200 or not value.isprintable() or len(names) > 8:
+            raise ValueError
+        if not all(names):
+            if value.strip():
+                raise ValueError
+            return ()
+        return names
+
+    return Type("place", "a place such as Block A / 1 / 101, of at most 8 levels,", convert)
+
+
 def mapping() -> Type:
     """A mapping that is kept as it stands, for a schema that is known only later; empty gives an empty one."""
 
@@ -376,12 +303,3 @@ def mapping() -> Type:
         return value
 
     return Type("mapping", "a mapping of keys and values", convert)
-
-
-def near_miss(value: Any, words: Iterable[str]) -> str:
-    """``did you mean …?`` for a word close to ``value``, or ''."""
-    known = list(words)
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        return ""
-    near = difflib.get_close_matches(value, known, 1) or difflib.get_close_matches(value.lower(), known, 1)
-    return f"did you mean {near[0]}?" if near else ""
