@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 
 from meterhub.actions import Actor
 from meterhub.collections import PAGE_SIZES, Collection, Field, Query
+from meterhub.texts import Texts
 from meterhub.web import values
-from meterhub.web.texts import Texts
 
 MAX_CACHED_ROWS = 20_000
 VIEWS = ("table", "tiles")
@@ -121,7 +121,12 @@ class Rows:
         self._cache: dict[tuple[Any, ...], str] = {}
 
     def html(
-        self, collection: Collection, columns: Sequence[Field], rows: Iterable[dict[str, Any]], texts: Texts, zone: tzinfo
+        self,
+        collection: Collection,
+        columns: Sequence[Field],
+        rows: Iterable[dict[str, Any]],
+        texts: Texts,
+        zone: tzinfo,
     ) -> str:
         """The ``<tr>`` elements of these rows, joined."""
         names = ["id", *[one.name for one in columns]]

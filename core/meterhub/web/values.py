@@ -11,8 +11,8 @@ from typing import Any
 
 from meterhub.clock import utc
 from meterhub.devices.entity import Entity, EntityDef, Quality
+from meterhub.texts import Texts, mark
 from meterhub.web.assets import icon
-from meterhub.web.texts import Texts, mark
 
 STATUSES: Mapping[str, tuple[str, str, str]] = {
     "online": ("ok", "ok", mark("Online")),

@@ -1,20 +1,24 @@
-// <command-strip>: a command from queued to its end. The server draws it; here it is fetched anew when the run moves.
+// <command-strip>: a command from queued to its end; <live-part>: any piece that follows what it watches.
+// The server draws both; here they are fetched anew when the thing they watch moves.
 (() => {
   "use strict";
   const { watch, unwatch } = window.MeterHub;
-  const POLL_MS = 2000; // only while the socket is down
+  const POLL_MS = 2000; // commands ask by themselves while the socket is down
 
-  customElements.define("command-strip", class extends HTMLElement {
+  class LivePart extends HTMLElement {
     connectedCallback() {
       if (this.hasAttribute("data-final")) return;
       watch(this);
+      if (this.localName !== "command-strip") return;
       this.timer = setInterval(() => document.documentElement.dataset.live !== "up" && this.take(), POLL_MS);
     }
     disconnectedCallback() {
       unwatch(this);
       clearInterval(this.timer);
     }
-    async take() {
+    async take(change) {
+      if (change && String(change.v) === this.dataset.v) return;
+      if (change) this.dataset.v = String(change.v);
       if (this.asking) return void (this.again = true);
       this.asking = true;
       this.again = false;
@@ -26,15 +30,18 @@
       if (this.again) this.take();
     }
     place(html) {
-      const fresh = new DOMParser().parseFromString(html, "text/html").querySelector("command-strip");
+      const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(this.id);
       if (!fresh) return;
+      this.className = fresh.className;
       this.replaceChildren(...fresh.childNodes);
+      window.htmx?.process(this);
       if (!fresh.hasAttribute("data-final")) return;
       this.setAttribute("data-final", "");
       this.disconnectedCallback();
-      window.htmx?.process(this);
     }
-  });
+  }
+  customElements.define("live-part", class extends LivePart {});
+  customElements.define("command-strip", class extends LivePart {});
 
   // Dialogs: opened by a button that names them, closed by their cancel buttons and by sending.
   document.addEventListener("click", (event) => {
@@ -50,11 +57,4 @@
     if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => copied.classList.add("done"));
   });
   document.addEventListener("htmx:beforeRequest", (event) => event.target.closest?.("dialog")?.close());
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful && event.target.matches?.("form[data-once]")) {
-      event.target.reset();
-      const key = event.target.querySelector("input[name=key]");
-      if (key) key.value = `page-${crypto.randomUUID?.() || Math.random().toString(36).slice(2)}`;
-    }
-  });
 })();

@@ -24,6 +24,16 @@
     }
   });
 
+  // An empty search is no parameter, and what was open stays open when the filters are drawn anew.
+  let opened = [];
+  document.addEventListener("htmx:configRequest", (event) => {
+    for (const [name, value] of [...event.detail.parameters.entries()]) if (value === "") event.detail.parameters.delete(name);
+  });
+  document.addEventListener("htmx:beforeSwap", () => (opened = [...document.querySelectorAll("#facets details[open]")].map((one) => one.id)));
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  });
+
   const boxes = () => [...document.querySelectorAll("#list input[name=id]")];
 
   function count() {

@@ -1,0 +1,324 @@
+"""The page of a device, drawn from what its plugin and profile registered: no meter is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+from markupsafe import Markup
+
+from meterhub.actions import Action, Run
+from meterhub.devices.device import Device, Status
+from meterhub.devices.entity import Entity, Role
+from meterhub.errors import BadInput, MeterHubError, NotFound
+from meterhub.field.collector import Collector
+from meterhub.field.figures import Figures
+from meterhub.schedules import Schedules
+from meterhub.texts import Texts, mark
+from meterhub.web import forms, values
+from meterhub.web.assets import icon
+from meterhub.web.beats import Spell, beats, spells_of
+from meterhub.web.charts import chart
+from meterhub.web.frames import frames_of
+from meterhub.web.pages import Site
+from meterhub.web.pages_list import tile
+from meterhub.web.runs import run_view
+
+MOST_RUNS = 8
+MOST_TILES = 200
+MOST_SPELLS = 6
+WRITE = "meter.write"
+ICONS = {"meter.read": "read", "open_circuit": "off", "close_circuit": "on", "valve": "valve"}
+"""Icons of actions by a part of their name; others get a plain one."""
+
+
+def routes(site: Site) -> Sequence[web.RouteDef]:
+    """``/devices/{device}``, its actions, and the runs of actions."""
+    pages = DevicePages(site)
+    return [
+        web.get("/devices/{device}", pages.show),
+        web.post("/devices/{device}/actions/{action}", pages.act),
+        web.get("/runs/{run}", pages.run),
+    ]
+
+
+class DevicePages:
+    """The handlers."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The page of one device."""
+        return await self._page(request, self._site.device(request))
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Give a command; the answer is its strip, or the page for browsers without scripts."""
+        device, given = self._site.device(request), await request.post()
+        actions = self._site.rooms.actions
+        action = actions.get(request.match_info["action"])
+        try:
+            run = await actions.call(
+                action.name,
+                device.id,
+                forms.params(action.schema, given),
+                actor=request["actor"],
+                reason=str(given.get("reason", "")).strip()[:200],
+            )
+        except (BadInput, NotFound) as error:
+            if "HX-Request" not in request.headers:
+                return await self._page(request, device, error)
+            flash = self._draw(request, "flash.html", error=error)
+            return web.Response(text=flash, content_type="text/html")
+        if "HX-Request" in request.headers:
+            return web.Response(text=self._strip(request, run, device), content_type="text/html")
+        raise web.HTTPSeeOther(f"/devices/{device.id}#{run.id}")
+
+    async def run(self, request: web.Request) -> web.Response:
+        """How far a command is: the fragment that a page puts in place of the old one."""
+        run = await self._site.rooms.actions.find(request.match_info["run"])
+        device = self._site.may_see(request, run.target)
+        if device is None:
+            raise NotFound(f"there is no action run {run.id}")
+        if "HX-Request" not in request.headers:
+            raise web.HTTPSeeOther(f"/devices/{device.id}#{run.id}")
+        return web.Response(text=self._strip(request, run, device), content_type="text/html")
+
+    def _strip(self, request: web.Request, run: Run, device: Device) -> str:
+        return self._draw(request, "strip.html", run=self._view(request, run, device))
+
+    def _draw(self, request: web.Request, template: str, **content: Any) -> str:
+        visitor = self._site.visitor(request)
+        return self._site.look.draw(template, visitor, self._site.rooms.clock.now(), **content)
+
+    def _view(self, request: web.Request, run: Run, device: Device) -> dict[str, Any]:
+        return run_view(run, device, self._site.rooms.actions, self._site.texts(request))
+
+    async def _page(self, request: web.Request, device: Device, error: MeterHubError | None = None) -> web.Response:
+        rooms, texts, now_ms = self._site.rooms, self._site.texts(request), self._site.rooms.clock.now()
+        shown = [one for one in device.entities if not one.definition.hidden]
+        make = _Rows(texts, now_ms, sweep_s(rooms.schedules))
+        offered = rooms.actions.offered(device, request["actor"])
+        is_collector = device.kind == "collector"
+        spells = await spells_of(rooms, device, now_ms) if is_collector else []
+        frames = frames_of(rooms, device)
+        return self._site.page(
+            request,
+            "device.html",
+            status=200 if error is None else error.status,
+            device=self._about(device, texts),
+            error=error,
+            actions=[_action(one, device, texts) for one in offered if one.name != WRITE],
+            primary=[make.row(one, big=True) for one in primary(shown)],
+            groups=make.groups(shown),
+            settings=[make.row(one) for one in shown if one.definition.role is Role.SETTING],
+            writes=_writes(device, shown, offered, texts),
+            diagnostics=[make.row(one) for one in shown if one.definition.role is Role.DIAGNOSTIC],
+            chart=await chart(rooms.store, device, request, rooms.zone, now_ms, texts),
+            runs=[self._view(request, run, device) for run in rooms.actions.recent(device.id, MOST_RUNS)],
+            frames=[{**one, "time": values.clock_time(one["ms"], rooms.zone, now_ms)} for one in frames],
+            technical=_technical(device, texts),
+            behind=self._behind(request, device, texts) if is_collector else None,
+            beats=beats(spells, now_ms, rooms.zone, texts) if is_collector else None,
+            spells=self._spells(spells, now_ms),
+        )
+
+    def _about(self, device: Device, texts: Texts) -> dict[str, Any]:
+        listed = "collectors" if device.kind == "collector" else self._site.meters_list
+        title = self._site.rooms.collections.get(listed)
+        crumbs = [{"href": f"/{listed}", "label": texts.pick(title.title) if title is not None else listed}]
+        for part in device.place[:-1] if len(device.place) > 1 else device.place:
+            crumbs.append({"href": f"/{listed}?{urlencode({'q': part})}", "label": part})
+        name = device.name or " ".join(device.place[-1:]) or device.id
+        return {
+            "id": device.id,
+            "name": name,
+            "status": device.status.value,
+            "detail": device.detail,
+            "since_ms": device.since_ms,
+            "answered_ms": device.answered_ms,
+            "address": device.address,
+            "model": texts.pick(device.profile.name) or device.profile.id,
+            "crumbs": crumbs,
+            "via": self._via(device),
+            "object": {"icon": device.kind, "name": name, "place": " / ".join(device.place) or device.id},
+        }
+
+    def _via(self, device: Device) -> list[dict[str, str]]:
+        """The way to the device: its line, and the collector that the line hangs on."""
+        if device.kind == "collector" or not device.parent:
+            return []
+        way = [{"icon": "list", "href": "", "label": device.parent}]
+        for one in self._site.rooms.collectors():
+            if device.parent in line_ids(one):
+                known = self._site.rooms.estate.get(one.id)
+                name = known.name or known.id if known is not None else one.id
+                way.append({"icon": "collector", "href": f"/devices/{one.id}", "label": name})
+        return way
+
+    def _behind(self, request: web.Request, device: Device, texts: Texts) -> dict[str, Any]:
+        """The lines of a collector with their figures, and its meters as tiles."""
+        rooms = self._site.rooms
+        ids = next((line_ids(one) for one in rooms.collectors() if one.id == device.id), ())
+        meters = [one for one in rooms.estate.values() if one.kind == "meter" and one.parent in (*ids, device.id)]
+        seen = [one for one in meters if self._site.may_see(request, one.id) is not None]
+        lines, now_s = rooms.lines(), rooms.clock.monotonic()
+        return {
+            "total": len(seen),
+            "href": f"/{self._site.meters_list}?{urlencode({'q': device.id})}",
+            "lines": [
+                {"id": name, "summary": line_summary(lines[name].figures, now_s, texts)}
+                for name in ids
+                if name in lines
+            ],
+            "tiles": [
+                tile(" ".join(one.place[-1:]) or one.id, one.status.value, f"/devices/{one.id}", one.id, texts)
+                for one in seen[:MOST_TILES]
+            ],
+        }
+
+    def _spells(self, spells: Sequence[Spell], now_ms: int) -> list[dict[str, str]]:
+        zone = self._site.rooms.zone
+        return [
+            {
+                "status": state if state in values.STATUSES else "link_down",
+                "times": f"{values.clock_time(since, zone, now_ms)} – "
+                + (values.clock_time(until, zone, now_ms) if until < now_ms else ""),
+                "cause": cause,
+            }
+            for state, since, until, cause in reversed(spells[-MOST_SPELLS:])
+        ]
+
+
+def line_ids(collector: Collector) -> tuple[str, ...]:
+    """The ids of a collector's lines."""
+    return tuple(one.config.id for one in collector.lines)
+
+
+def line_summary(figures: Figures, now_s: float, texts: Texts) -> str:
+    """How busy a line is and how many of its requests were answered."""
+    rate = figures.answers / figures.tries if figures.tries else 1.0
+    return texts(mark("%(busy)d %% busy, %(rate)d %% of %(tries)d requests answered")) % {
+        "busy": round(100 * figures.utilisation(now_s)),
+        "rate": round(100 * rate),
+        "tries": figures.tries,
+    }
+
+
+def sweep_s(schedules: Schedules | None) -> int:
+    """The seconds between two scheduled reads: the shortest of the plain intervals, 0 when there is none."""
+    return min((one.every_s for one in schedules or () if one.enabled and one.every_s), default=0)
+
+
+def primary(entities: Sequence[Entity]) -> list[Entity]:
+    """The few values that stand large: the first register that only grows, power, money, and what can be switched."""
+    chosen: list[Entity | None] = [
+        next((one for one in entities if one.definition.accumulate and one.definition.role is Role.READING), None),
+        next((one for one in entities if one.definition.meaning == "power"), None),
+        next((one for one in entities if one.definition.role is Role.MONEY), None),
+        next((one for one in entities if one.definition.role is Role.CONTROL), None),
+    ]
+    found = [one for one in chosen if one is not None]
+    return found or [one for one in entities if one.definition.role is Role.READING][:1]
+
+
+class _Rows:
+    """Makes the rows of values."""
+
+    def __init__(self, texts: Texts, now_ms: int, period_s: int) -> None:
+        self._texts = texts
+        self._now_ms = now_ms
+        self._period_s = period_s
+
+    def row(self, entity: Entity, big: bool = False) -> dict[str, Any]:
+        """One value with its name and when the device had it."""
+        value = values.live_value(entity, self._texts, self._now_ms, self._period_s)
+        if big and entity.definition.role is Role.CONTROL and entity.value in (True, False):
+            value = value.replace("<span", icon("on" if entity.value else "off", "word-icon") + "<span", 1)
+        return {
+            "name": self._texts.pick(entity.definition.name),
+            "value": Markup(value),
+            "measured_ms": entity.state.measured_ms if entity.state is not None else None,
+        }
+
+    def groups(self, entities: Sequence[Entity]) -> list[dict[str, Any]]:
+        """Readings, money and controls by the group that the profile gives, in its order."""
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for one in entities:
+            if one.definition.role in (Role.READING, Role.MONEY, Role.CONTROL):
+                groups.setdefault(one.definition.group, []).append(self.row(one))
+        return [
+            {"title": self._texts(GROUP_WORDS.get(name, name)) if name else "", "values": rows}
+            for name, rows in groups.items()
+        ]
+
+
+GROUP_WORDS = {
+    "energy": mark("Energy"),
+    "power": mark("Power"),
+    "voltage": mark("Voltage"),
+    "current": mark("Current"),
+    "tariff": mark("Tariffs"),
+    "relay": mark("Relay"),
+    "valve": mark("Valve"),
+    "money": mark("Money"),
+    "water": mark("Water"),
+    "state": mark("State"),
+    "grid": mark("Grid"),
+}
+"""Names of the groups that profiles commonly use; another group shows the name its profile gives."""
+
+
+def _action(action: Action, device: Device, texts: Texts) -> dict[str, Any]:
+    title = texts.pick(action.title)
+    mark_icon = next((name for part, name in ICONS.items() if part in action.name), "sent")
+    return {
+        "name": action.name,
+        "title": title,
+        "icon": mark_icon,
+        "danger": action.danger.value,
+        "question": title,
+        "effect": texts.pick(action.description) or texts(mark("The command goes to this device at once.")),
+        "path": f"/devices/{device.id}/actions/{action.name}",
+        "fields": forms.of_schema(action.schema, texts),
+    }
+
+
+def _writes(
+    device: Device, entities: Sequence[Entity], offered: Sequence[Action], texts: Texts
+) -> list[dict[str, Any]]:
+    """The settings that this visitor may write, each with its own small form."""
+    known = {one.name: one for one in offered}
+    writes = []
+    for entity in entities:
+        definition = entity.definition
+        action = known.get(definition.write)
+        if action is None or definition.role is not Role.SETTING:
+            continue
+        fields = forms.of_setting(definition, entity.shown, texts)
+        fields.append(forms.blank("p-entity", "", "hidden", value=definition.key))
+        writes.append(
+            {
+                "key": definition.key,
+                "title": texts.pick(definition.name),
+                "path": f"/devices/{device.id}/actions/{action.name}",
+                "effect": texts.pick(definition.confirm) or texts(mark("The meter is asked to confirm the new value.")),
+                "danger": action.danger.value,
+                "fields": fields,
+            }
+        )
+    return writes
+
+
+def _technical(device: Device, texts: Texts) -> list[tuple[str, str]]:
+    facts = [
+        (texts(mark("Id")), device.id),
+        (texts(mark("Profile")), device.profile.id),
+        (texts(mark("Protocol")), device.profile.protocol),
+        (texts(mark("Plugin")), device.owner),
+        (texts(mark("Set up in")), device.origin),
+        (texts(mark("Failures in a row")), str(device.failures) if device.status is not Status.ONLINE else ""),
+    ]
+    return [(label, value) for label, value in facts if value]

@@ -1,0 +1,180 @@
+"""Today: the estate at a glance. Every figure leads to the list behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from meterhub.clock import utc
+from meterhub.devices.device import Device, Status
+from meterhub.errors import NotFound
+from meterhub.schedules import Schedule, Schedules
+from meterhub.texts import Texts, mark
+from meterhub.web import values
+from meterhub.web.beats import beats, spells_of
+from meterhub.web.pages import Site, holds
+from meterhub.web.runs import run_view
+
+MOST_TROUBLE = 8
+MOST_COLLECTORS = 12
+MOST_RUNS = 6
+SPARK_HEIGHT = 54
+TROUBLE = (Status.NO_ANSWER, Status.LINK_DOWN, Status.REFUSED, Status.CONFIG_ERROR)
+
+
+def routes(site: Site) -> Sequence[web.RouteDef]:
+    """The start page and the plugins page."""
+
+    async def overview(request: web.Request) -> web.Response:
+        texts, now_ms = site.texts(request), site.rooms.clock.now()
+        devices = [one for name in site.rooms.estate if (one := site.may_see(request, name)) is not None]
+        meters = [one for one in devices if one.kind == "meter"]
+        collectors = [one for one in devices if one.kind == "collector"]
+        return site.page(
+            request,
+            "overview.html",
+            day=utc(now_ms).astimezone(site.rooms.zone).strftime("%Y-%m-%d"),
+            meters=_meters(site, meters),
+            readings=_readings(site.pulse.per_minute()),
+            collectors=await _collectors(site, collectors[:MOST_COLLECTORS], texts, now_ms),
+            trouble=_trouble(site, meters),
+            schedules=_schedules(site, texts),
+            runs=_runs(site, request, texts),
+        )
+
+    async def plugins(request: web.Request) -> web.Response:
+        if not holds(request["actor"], "plugin.view"):
+            raise NotFound("there is no page /plugins", hint="the menu lists the pages")
+        order = {"failed": 0, "disabled": 1, "running": 2}
+        known = sorted(site.rooms.plugins(), key=lambda one: (order.get(one.state.value, 3), one.name))
+        return site.page(request, "plugins.html", plugins=[_plugin(one) for one in known])
+
+    return [web.get("/", overview), web.get("/plugins", plugins)]
+
+
+def _meters(site: Site, meters: Sequence[Device]) -> dict[str, Any]:
+    counts = Counter(one.status.value for one in meters)
+    tallies = [{"status": word, "count": counts[word]} for word in values.ORDER if counts[word] or word == "online"]
+    parts, x = [], 0.0
+    for word in values.ORDER:
+        width = 1000 * counts[word] / max(1, len(meters))
+        if width:
+            parts.append({"tone": values.STATUSES[word][1], "x": round(x, 1), "width": round(max(width - 3, 2), 1)})
+        x += width
+    return {
+        "total": len(meters),
+        "online": counts["online"],
+        "tallies": tallies,
+        "parts": parts,
+        "href": f"/{site.meters_list}",
+    }
+
+
+def _readings(per_minute: Sequence[int]) -> dict[str, Any]:
+    most = max(max(per_minute), 1)
+    bars = [
+        {"height": max(2, round(SPARK_HEIGHT * one / most)), "look": "rest" if not one else ""} for one in per_minute
+    ]
+    bars[-1]["look"] = "now"
+    return {"total": str(sum(per_minute)), "bars": bars}
+
+
+async def _collectors(site: Site, collectors: Sequence[Device], texts: Texts, now_ms: int) -> list[dict[str, Any]]:
+    shown = []
+    for one in collectors:
+        note = one.detail if one.status is not Status.ONLINE else ""
+        spells = await spells_of(site.rooms, one, now_ms)
+        shown.append(
+            {
+                "id": one.id,
+                "name": one.name or one.id,
+                "status": one.status.value,
+                "note": note,
+                "beats": beats(spells, now_ms, site.rooms.zone, texts),
+            }
+        )
+    return shown
+
+
+def _trouble(site: Site, meters: Sequence[Device]) -> dict[str, Any]:
+    bad = sorted((one for one in meters if one.status in TROUBLE), key=lambda one: (one.since_ms, one.id))
+    rows = [
+        {
+            "id": one.id,
+            "name": one.name or one.id,
+            "status": one.status.value,
+            "detail": one.detail,
+            "place": " / ".join(one.place),
+            "since_ms": one.since_ms,
+        }
+        for one in bad[:MOST_TROUBLE]
+    ]
+    query = "&".join(f"status={word.value}" for word in TROUBLE)
+    return {"rows": rows, "total": len(bad), "href": f"/{site.meters_list}?{query}"}
+
+
+def _schedules(site: Site, texts: Texts) -> list[dict[str, Any]]:
+    known = site.rooms.schedules
+    return [_schedule(site, known, one, texts) for one in known] if known is not None else []
+
+
+def _schedule(site: Site, schedules: Schedules, schedule: Schedule, texts: Texts) -> dict[str, Any]:
+    action = next((one for one in site.rooms.actions if one.name == schedule.action), None)
+    last = schedules.last(schedule.id)
+    return {
+        "id": schedule.id,
+        "rule": schedule.cron or every_words(schedule.every_s, texts),
+        "action": texts.pick(action.title) if action is not None else schedule.action,
+        "next_ms": schedules.next_ms(schedule.id),
+        "last": _outcome(last[1], texts) if last is not None else "",
+    }
+
+
+def every_words(every_s: int, texts: Texts) -> str:
+    """How often, in the largest unit that divides it."""
+    if every_s % 3600 == 0:
+        return texts.count("every hour", "every %(n)d hours", every_s // 3600)
+    if every_s % 60 == 0:
+        return texts.count("every minute", "every %(n)d minutes", every_s // 60)
+    return texts.count("every second", "every %(n)d seconds", every_s)
+
+
+def _outcome(outcome: Any, texts: Texts) -> str:
+    if "asked" in outcome:
+        return texts(mark("last time %(answered)d of %(asked)d answered")) % {
+            "answered": outcome.get("answered", 0),
+            "asked": outcome["asked"],
+        }
+    return str(outcome.get("skipped") or outcome.get("error") or "")
+
+
+def _runs(site: Site, request: web.Request, texts: Texts) -> list[dict[str, Any]]:
+    shown = []
+    for run in site.pulse.runs:
+        device = site.may_see(request, run.target)
+        if device is not None:
+            view = run_view(run, device, site.rooms.actions, texts, named=True)
+            view["href"] = f"/devices/{device.id}#{run.id}"
+            view["why"] = (run.error or {}).get("message", "")
+            shown.append(view)
+        if len(shown) == MOST_RUNS:
+            break
+    return shown
+
+
+def _plugin(plugin: Any) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "origin": plugin.origin,
+        "state": plugin.state.value,
+        "reason": plugin.reason,
+        "where": plugin.where,
+        "last_error": plugin.last_error,
+        "seconds": f"{plugin.seconds:.3f}" if plugin.seconds else "",
+        "listed_at": plugin.listed_at,
+        "registered": [(hook, names) for hook, names in plugin.registered.items() if names],
+    }
