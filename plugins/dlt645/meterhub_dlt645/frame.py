@@ -1,0 +1,192 @@
+"""One DL/T 645 frame, both editions; the link layer is the same.
+
+::
+
+    [FE ...] 68  A0 A1 A2 A3 A4 A5  68  C  L  DATA (L bytes)  CS  16
+             |   |                  |   |  |  |               |   +- end
+             |   |                  |   |  |  |               +- sum mod 256 from the first 68 to the last of DATA
+             |   |                  |   |  |  +- each byte + 33H on the wire
+             |   |                  |   |  +- bytes of DATA
+             |   |                  |   +- control: D7 from the meter, D6 refused, D5 more follows, D4..D0 function
+             |   |                  +- fixed
+             |   +- 12 digits, low byte first
+             +- fixed; this value may stand inside the frame as well
+
+Clause 5 of DL/T 645-2007. FE before the frame wakes the far end up and is no part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meterhub.errors import BadFrame, BadInput
+
+PLUS_33 = bytes((value + 0x33) & 0xFF for value in range(256))
+MINUS_33 = bytes((value - 0x33) & 0xFF for value in range(256))
+
+FROM_METER, REFUSED, FOLLOWS, FUNCTION = 0x80, 0x40, 0x20, 0x1F
+"""The parts of the control byte."""
+
+FUNCTIONS_1997 = {0x01, 0x02, 0x04, 0x0A, 0x0C, 0x0F, 0x10}
+FUNCTIONS_2007 = {0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D}
+"""Functions that only one edition has. 03 and 08 are in both, with other meanings or the same bytes."""
+
+IDENTIFIER_BYTES = {"1997": 2, "2007": 4}
+REQUESTS_WITH_IDENTIFIER = {"1997": {0x01, 0x02, 0x04}, "2007": {0x03, 0x11, 0x12, 0x14, 0x18}}
+ANSWERS_WITH_IDENTIFIER = {"1997": {0x01, 0x02}, "2007": {0x03, 0x11, 0x12}}
+"""Functions whose data begin with an identifier; refusals never carry one."""
+
+
+def _identifier_sizes(edition: str) -> bytes:
+    """The size of the identifier for each control byte."""
+    controls = set(REQUESTS_WITH_IDENTIFIER[edition])
+    for function in ANSWERS_WITH_IDENTIFIER[edition]:
+        controls |= {FROM_METER | function, FROM_METER | FOLLOWS | function}
+    return bytes(IDENTIFIER_BYTES[edition] if control in controls else 0 for control in range(256))
+
+
+IDENTIFIER_SIZES = {edition: _identifier_sizes(edition) for edition in IDENTIFIER_BYTES}
+
+
+@dataclass(slots=True)
+class Frame:
+    """A frame as it was on the wire, from the first 68 to 16; everything else is worked out when asked for.
+
+    ``edition`` is ``2007``, ``1997``, or None where it cannot be told.
+    """
+
+    raw: bytes
+    edition: str | None = None
+    preamble: int = 0
+    """How many FE to send before it."""
+
+    @property
+    def address(self) -> str:
+        """12 digits, high byte first; hexadecimal ones in upper case, as some products use them."""
+        return self.raw[6:0:-1].hex().upper()
+
+    @property
+    def control(self) -> int:
+        """The control byte."""
+        return self.raw[8]
+
+    @property
+    def function(self) -> int:
+        """The control byte without its flags."""
+        return self.raw[8] & FUNCTION
+
+    @property
+    def from_meter(self) -> bool:
+        """Whether a meter says it; False is a request, possibly an echo of our own."""
+        return self.raw[8] >= FROM_METER
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is a meter's no."""
+        return self.raw[8] & (FROM_METER | REFUSED) == FROM_METER | REFUSED
+
+    @property
+    def follows(self) -> bool:
+        """Whether D5 announces more frames; a waiting event sets it, too."""
+        return bool(self.raw[8] & FOLLOWS)
+
+    @property
+    def data(self) -> bytes:
+        """The data field after -33H."""
+        return self.raw[10:-2].translate(MINUS_33)
+
+    @property
+    def identifier(self) -> str | None:
+        """The identifier in hex, high byte first, or None where this frame carries none."""
+        size = self.identifier_size
+        return self.raw[9 + size : 9 : -1].translate(MINUS_33).hex().upper() if size else None
+
+    @property
+    def identifier_size(self) -> int:
+        """Bytes of the identifier in this frame: 2, 4, or 0 where there is none."""
+        edition = self.edition
+        if edition is None:
+            return 0
+        size = IDENTIFIER_SIZES[edition][self.raw[8]]
+        return size if self.raw[9] >= size else 0
+
+    @property
+    def payload(self) -> bytes:
+        """The data field after -33H and after the identifier."""
+        return self.raw[10 + self.identifier_size : -2].translate(MINUS_33)
+
+
+def build(address: str, control: int, data: bytes = b"", edition: str | None = None, preamble: int = 0) -> Frame:
+    """A frame from its parts; ``data`` without +33H. Raises ``BadInput`` for a wrong address or more than 255 bytes."""
+    try:
+        wire = bytes.fromhex(address)[::-1]
+    except ValueError:
+        wire = b""
+    if len(wire) != 6 or len(data) > 255:
+        raise BadInput(f"an address has 12 digits and a frame at most 255 bytes of data; got {address!r}, {len(data)}")
+    return assemble(b"\x68" + wire + b"\x68", control, data.translate(PLUS_33), edition, preamble)
+
+
+def assemble(head: bytes, control: int, wire_data: bytes, edition: str | None = None, preamble: int = 0) -> Frame:
+    """A frame from its first eight bytes and its data field as it is on the wire."""
+    body = head + bytes((control, len(wire_data))) + wire_data
+    return Frame(body + bytes((sum(body) & 0xFF, 0x16)), edition, preamble)
+
+
+def edition_of(control: int, length: int) -> str | None:
+    """The edition that a control byte tells, or None where both have it."""
+    function = control & FUNCTION
+    if function in FUNCTIONS_2007:
+        return "2007"
+    if function in FUNCTIONS_1997:
+        return "1997"
+    if function == 0x03 and length >= 4 and not control & REFUSED:
+        return "2007"  # a security command has an identifier and an operator code; re-reading needs neither
+    return None
+
+
+def decode_frame(data: bytes, edition: str | None = None) -> Frame:
+    """Check that ``data`` is exactly one frame, FE before it allowed. Raises only ``BadFrame``, which says why."""
+    raw = data.lstrip(b"\xfe")
+    if (
+        len(raw) < 12
+        or raw[0] != 0x68
+        or raw[7] != 0x68
+        or len(raw) != raw[9] + 12
+        or raw[-1] != 0x16
+        or sum(raw[:-2]) & 0xFF != raw[-2]
+    ):
+        raise BadFrame(what_is_wrong(raw))
+    return Frame(raw, edition or edition_of(raw[8], raw[9]))
+
+
+def what_is_wrong(raw: bytes) -> str:
+    """In words, why these bytes are no frame."""
+    if not raw:
+        return "there are no bytes"
+    if raw[0] != 0x68:
+        return f"a frame begins with 68, this with {raw[0]:02X}"
+    if len(raw) < 12:
+        return f"a frame has at least 12 bytes, this has {len(raw)}"
+    if raw[7] != 0x68:
+        return f"the eighth byte must be 68, it is {raw[7]:02X}"
+    if len(raw) != raw[9] + 12:
+        return f"the length byte says {raw[9] + 12} bytes in all, there are {len(raw)}"
+    if raw[-1] != 0x16:
+        return f"a frame ends with 16, this with {raw[-1]:02X}"
+    return f"the checksum is {raw[-2]:02X}, it should be {sum(raw[:-2]) & 0xFF:02X}"
+
+
+def encode_read(address: str, identifier: str, edition: str = "2007") -> bytes:
+    """The bytes that ask ``address`` for ``identifier`` (hex, high byte first), without FE before it.
+
+    Raises only ``BadFrame``.
+    """
+    size = IDENTIFIER_BYTES.get(edition)
+    try:
+        wire = bytes.fromhex(identifier)[::-1]
+        if size is None or len(wire) != size:
+            raise ValueError
+        return build(address, 0x11 if edition == "2007" else 0x01, wire).raw
+    except (ValueError, BadInput):
+        raise BadFrame(f"cannot ask {address!r} for {identifier!r} by DL/T 645-{edition}") from None

@@ -1,0 +1,55 @@
+"""Layouts of the security and prepayment commands (control 03), by identifier and length.
+
+Supplements of 2009 on; the vendor forms carry an order number in place of count and MAC. Amounts are binary in cents.
+"""
+
+from __future__ import annotations
+
+from meterhub_dlt645.catalogue import Field, slug
+from meterhub_dlt645.formats import parse
+
+_PURCHASE = "UINT32.2 amount yuan, UINT32 purchase count, HEX4 MAC 1, DIGITS6 customer number, HEX4 MAC 2"
+_ORDER = "UINT32.2 amount yuan, HEX8 order number, HEX4 MAC 1, DIGITS6 meter address, HEX4 MAC 2"
+_STATUS = "UINT32.2 remaining credit yuan, UINT32 purchase count, DIGITS6 customer number, HEX4 key information"
+
+REQUESTS = {
+    "070000FF": ["HEX8 ciphertext 1, HEX8 random number 1, HEX8 diversifier"],
+    "070001FF": ["XXXX validity min, HEX4 MAC"],
+    "070101FF": [_PURCHASE],
+    "070102FF": [_PURCHASE, _ORDER],
+    "070103FF": ["UINT32.2 amount yuan, HEX4 MAC 1, UINT32 purchase count, HEX4 MAC 2"],
+    "070108FF": [_ORDER],
+}
+"""What follows the operator code."""
+
+ANSWERS = {
+    "070000FF": ["HEX4 random number 2, HEX8 ESAM serial number"],
+    "070002FF": [
+        "DIGITS6 customer number, UINT32.2 remaining credit yuan, UINT32 purchase count",
+        "DIGITS6 customer number, UINT32.2 remaining credit yuan, UINT32 purchase count, HEX4 key information",
+    ],
+    "078102FF": [
+        _STATUS,
+        _STATUS + ", HEX4 MAC",
+        "XX sign, XXXXXX.XX remaining credit yuan, XXXXXX.XX total credit yuan, XXXX purchase count",
+    ],
+}
+"""What follows the identifier."""
+
+UNITS = ("yuan", "min")
+
+
+def security_fields(identifier: str, answer: bool, length: int) -> list[Field] | None:
+    """The items of a security command with ``length`` bytes, or None where no layout is known for it."""
+    for text in (ANSWERS if answer else REQUESTS).get(identifier, ()):
+        fields = [_field(one) for one in text.split(", ")]
+        if sum(field.format.size for field in fields) == length:
+            return fields
+    return None
+
+
+def _field(text: str) -> Field:
+    form, *words = text.split()
+    unit = words.pop() if words[-1] in UNITS else ""
+    name = " ".join(words)
+    return Field(slug(name), name[0].upper() + name[1:], unit, parse(form))
