@@ -250,7 +250,7 @@ class _Rows:
             if one.definition.role in (Role.READING, Role.MONEY, Role.CONTROL):
                 groups.setdefault(one.definition.group, []).append(self.row(one))
         return [
-            {"title": self._texts(GROUP_WORDS.get(name, name)) if name else "", "values": rows}
+            {"title": self._texts(GROUP_WORDS.get(name, name)) if name else "", "rows": rows}
             for name, rows in groups.items()
         ]
 
@@ -277,6 +277,7 @@ def _action(action: Action, device: Device, texts: Texts) -> dict[str, Any]:
     return {
         "name": action.name,
         "title": title,
+        "dialog": "do-" + action.name.replace(".", "-"),
         "icon": mark_icon,
         "danger": action.danger.value,
         "question": title,
