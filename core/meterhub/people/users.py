@@ -211,7 +211,7 @@ class Users:
             tx.execute("people.revoke_sessions", {"user": name, "keep": 0, "now_ms": now_ms})
             tx.execute("people.revoke_tokens", {"user": name, "now_ms": now_ms})
             tx.execute("people.forget_roles", {"user": name})
-            tx.execute("people.delete_user", {"id": name})
+            tx.execute("people.delete_user", {"user": name})
 
         entry = Entry("user.delete", user.id, by.id, user.operator, {"roles": user.roles}, address=address)
         await self._changes.apply(entry, self._keeping_an_owner(user, change))
