@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meterhub.clock import Clock
-from meterhub.errors import StoreError
+from meterhub.errors import Misuse, StoreError
 from meterhub.store import readings
 from meterhub.store.calendar import SLOT_MS, zone_name
 from meterhub.store.engine import Bucket, Paging, Params, Point, Reading, Row, Rows, Step, Store, Transaction
 from meterhub.store.faults import translate
 from meterhub.store.files import HUB, READINGS, DataLock, connect
-from meterhub.store.history import History
+from meterhub.store.history import History, check_span
 from meterhub.store.migrate import HUB_STEPS, READINGS_STEPS, file_version, migrate
 from meterhub.store.paging import page
 from meterhub.store.queries import FOLDER, Queries
@@ -109,6 +109,11 @@ class SqliteStore(Store):
         elif file_version(conn, path) != len(steps):
             raise StoreError("the running hub is of another version", where=str(path), hint="use its own command")
 
+    @property
+    def commits(self) -> int:
+        """Commits on ``hub.db`` since the start; many transactions share one under load."""
+        return self._writers[HUB].commits
+
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
         """One transaction on ``hub.db``."""
         queries = self._queries
@@ -152,12 +157,14 @@ class SqliteStore(Store):
 
     async def points(self, entity_id: str, from_ms: int, to_ms: int, limit: int = 10_000) -> list[Point]:
         """The readings of one entity."""
+        check_span(from_ms, to_ms, Step.RAW)
         return await self._history(entity_id, self._zone, lambda history: history.points(from_ms, to_ms, limit)) or []
 
     async def buckets(
         self, entity_id: str, from_ms: int, to_ms: int, step: Step, zone: tzinfo | None = None
     ) -> list[Bucket]:
         """The hours, days or months of one entity."""
+        check_span(from_ms, to_ms, step)
         local = zone or self._zone
         use_days = zone_name(local) == zone_name(self._zone)
         return (
@@ -215,6 +222,8 @@ class SqliteStore(Store):
                 finally:
                     conn.execute("ROLLBACK")
             except (sqlite3.Error, OverflowError) as error:
+                if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY:
+                    raise Misuse("a query must not write", hint="use transact()") from error
                 raise translate(error, self._paths[file]) from error
 
         with self._clock.outside():

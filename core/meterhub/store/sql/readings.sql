@@ -82,28 +82,27 @@ SELECT series, measured_ms, value, quality FROM latest
 SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
 FROM slots AS s CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
 WHERE s.slot BETWEEN ?1 AND ?2
-ORDER BY r.slot, r.offset_ms LIMIT ?4
+ORDER BY s.slot, r.offset_ms LIMIT ?4
 
 -- name: readings.texts
 -- The texts of a series in some quarter hours, oldest first.
 SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
 FROM slots AS s CROSS JOIN texts AS r ON r.slot = s.slot AND r.series = ?3
 WHERE s.slot BETWEEN ?1 AND ?2
-ORDER BY r.slot, r.offset_ms LIMIT ?4
+ORDER BY s.slot, r.offset_ms LIMIT ?4
 
 -- name: readings.rolled_points
 -- The numbers of a series in those quarter hours that are in the daily figures.
 SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
 FROM slots AS s CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
 WHERE s.slot BETWEEN ?1 AND ?2 AND s.state = 2
-ORDER BY r.slot, r.offset_ms
+ORDER BY s.slot, r.offset_ms
 
 -- name: readings.open_points
--- The numbers of a series in those quarter hours that are not yet in the daily figures.
+-- The numbers of a series in those quarter hours that are not yet in the daily figures, in no order.
 SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
 FROM slots AS s INDEXED BY idx_slots_state_slot CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
 WHERE s.state IN (0, 1) AND s.slot BETWEEN ?1 AND ?2
-ORDER BY s.slot
 
 -- name: readings.days
 -- The daily figures of a series, oldest first: one seek per day.
