@@ -14,6 +14,7 @@ from meterhub.errors import ConfigError
 from meterhub.field.link import Link, LinkFacts, LinkHost
 from meterhub_gprs.connection import Connection, set_up
 from meterhub_gprs.registration import UNKNOWN, Register, Sieve
+from meterhub_gprs.schema import heartbeat_packets
 
 ACCEPTS_PER_TURN = 256
 """The loop's own listener takes one or so per turn and starves behind busy connections."""
@@ -31,7 +32,7 @@ class GprsLink(Link):
     def __init__(self, clock: Clock, config: Mapping[str, Any]) -> None:
         self._clock = clock
         self._listen: tuple[str, int] = config["listen"]
-        self._heartbeats: tuple[bytes, ...] = config.get("heartbeat", {}).get("packet", ())
+        self._heartbeats = heartbeat_packets(config)
         self._register_within_s: float = config["register_within"]
         self._per_address: int = config["unregistered_per_address"]
         self.facts = LinkFacts(config["latency"], config["latency_max"], metered=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from meterhub.field.link import CollectorConfig
+from meterhub_gprs.schema import heartbeat_packets
 
 FIRST_REDIAL_S = 1.0
 LONGEST_REDIAL_S = 30.0
@@ -18,10 +19,9 @@ class Twin(asyncio.Protocol):
     def __init__(self, config: Mapping[str, Any], collector: CollectorConfig, wire: Any, world: Any) -> None:
         host, self._port = config["listen"]
         self._host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        heartbeat = config.get("heartbeat", {})
         self._registration: bytes = collector.options.get("registration") or collector.id.encode()
-        self._every_s: float | None = heartbeat.get("every")
-        self._heartbeat: bytes = (*heartbeat.get("packet", ()), self._registration)[0]
+        self._every_s: float | None = config.get("heartbeat", {}).get("every")
+        self._heartbeat: bytes = (*heartbeat_packets(config), self._registration)[0]
         self._wire = wire
         self._clock = world.clock
         self._random = world.random(f"collector {collector.id}")

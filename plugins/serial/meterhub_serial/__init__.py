@@ -1,1 +1,32 @@
-"""Plugin serial of MeterHub."""
+"""A serial port of this machine, or one reached over the network through pyserial's URLs, as a link with one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meterhub import hookimpl
+from meterhub.field.link import LinkType
+from meterhub_serial.link import SerialLink
+from meterhub_serial.schema import LINK_SCHEMA
+from meterhub_serial.twin import simulate
+
+
+def open_link(ctx: Any, config: Mapping[str, Any]) -> SerialLink:
+    """Make the link; the port is opened with it. ``config["lines"]`` says how the port is set."""
+    return SerialLink(ctx.clock, config)
+
+
+@hookimpl
+def register_links() -> Iterable[LinkType]:
+    """The link type ``serial``."""
+    return [
+        LinkType(
+            "serial",
+            schema=LINK_SCHEMA,
+            open=open_link,
+            dial_in=False,
+            simulate=simulate,
+            description="A serial port: /dev/ttyUSB0, socket://host:port or rfc2217://host:port.",
+        )
+    ]

@@ -7,10 +7,10 @@ import socket
 import struct
 
 import pytest
-import voluptuous as vol
 from far_end import Caller
 
 from meterhub.clock import Clock
+from meterhub.config.schema import check
 from meterhub.errors import ConfigError
 from meterhub.field.link import CollectorConfig
 from meterhub.testing.conformance_link import LinkConformance, RecordingHost, until
@@ -19,19 +19,19 @@ from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 
 
 def make_link(**more):
-    return GprsLink(Clock(), vol.Schema(LINK_SCHEMA)({"listen": "127.0.0.1:0"} | more))
+    return GprsLink(Clock(), check({"listen": "127.0.0.1:0"} | more, LINK_SCHEMA))
 
 
 def collector(collector_id, registration=None):
     options = {} if registration is None else {"registration": registration}
-    return CollectorConfig(collector_id, vol.Schema(COLLECTOR_SCHEMA)(options))
+    return CollectorConfig(collector_id, check(options, COLLECTOR_SCHEMA))
 
 
 class TestGprsConformance(LinkConformance):
     collector = collector("c1", "DTU00001")
 
     def make_link(self, clock):
-        return GprsLink(clock, vol.Schema(LINK_SCHEMA)({"listen": "127.0.0.1:0"}))
+        return GprsLink(clock, check({"listen": "127.0.0.1:0"}, LINK_SCHEMA))
 
     async def make_far_end(self, link):
         return await Caller.call(link, b"DTU00001")
@@ -236,5 +236,5 @@ async def test_many_callers_at_once_all_get_in(open_link):
     ],
 )
 def test_a_wrong_configuration_is_refused(bad):
-    with pytest.raises(vol.Invalid):
-        vol.Schema(LINK_SCHEMA)(bad)
+    with pytest.raises(ConfigError):
+        check(bad, LINK_SCHEMA)

@@ -1,0 +1,134 @@
+"""The serial link: keeps one port open, and opens it again when it went away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Mapping
+from typing import Any
+
+from meterhub.clock import Clock
+from meterhub.errors import ConfigError, LinkDown
+from meterhub.field.link import Channel, ChannelUser, Link, LinkFacts, LinkHost
+from meterhub_serial.port import open_serial
+from meterhub_serial.schema import port_settings
+
+WRITE_LIMIT = 8 * 1024
+"""Bytes that the port has not taken yet; more than that and it is opened anew."""
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
+
+HINTS = {
+    errno.ENOENT: "there is no such device; is the adapter plugged in?",
+    errno.EACCES: "this user may not open it; add it to the group dialout",
+    errno.EBUSY: "another program uses it",
+    errno.ECONNREFUSED: "nobody listens there",
+}
+
+
+class SerialLink(Link):
+    """One port, and a task that keeps it open."""
+
+    def __init__(self, clock: Clock, config: Mapping[str, Any]) -> None:
+        self._clock = clock
+        self._port: str = config["port"]
+        self._settings = port_settings(config)
+        self.facts = LinkFacts(config["latency"], config["latency_max"])
+        self._channel: SerialChannel | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self, host: LinkHost) -> None:
+        """Begin to open the port; raises ``ConfigError`` for a link without exactly one collector of its own."""
+        if len(host.collectors) != 1:
+            raise ConfigError(f"a serial link has one port and one collector, not {len(host.collectors)}")
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_open(host), name=f"serial {self._port}")
+
+    async def _keep_open(self, host: LinkHost) -> None:
+        wait_s = FIRST_RETRY_S
+        while True:
+            channel = SerialChannel(self._port)
+            try:
+                await open_serial(self._clock, self._port, self._settings, channel)
+            except Exception as error:  # noqa: BLE001 - the boundary to pyserial, which raises many kinds
+                host.trouble(f"cannot open {self._port}: {_words(error)}")
+            else:
+                host.trouble("")
+                wait_s = FIRST_RETRY_S
+                self._channel = channel
+                channel.use(host.attach(host.collectors[0].id, channel))
+                await channel.ended.wait()
+                if channel.cause != "silent":
+                    host.trouble(f"lost {self._port}: {channel.cause}")
+            await self._clock.sleep(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_RETRY_S)
+
+    async def close(self) -> None:
+        """Close the port and stop to open it again."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+            self._keeper = None
+        if self._channel is not None:
+            self._channel.close("hub_stopped")
+
+
+def _words(error: Exception) -> str:
+    hint = HINTS.get(getattr(error, "errno", None) or 0)
+    return hint or str(error)
+
+
+class SerialChannel(asyncio.Protocol, Channel):
+    """The open port."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+        self.cause = ""
+        self.ended = asyncio.Event()
+        self._transport: Any = None
+        self._user: ChannelUser | None = None
+
+    def use(self, user: ChannelUser) -> None:
+        """From now on bytes go to ``user``."""
+        self._user = user
+        if self.cause:
+            user.lost(self.cause)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The port is open."""
+        self._transport = transport
+        if self.cause:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._user is not None and not self.cause:
+            self._user.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The port is closed or the device went away."""
+        self._end("unplugged")
+
+    def send(self, data: bytes) -> None:
+        """Send bytes; raises ``LinkDown`` when the port is closed or does not take any more."""
+        if self.cause or self._transport is None:
+            raise LinkDown(f"the port is {self.cause or 'not open yet'}", where=self.peer)
+        if self._transport.get_write_buffer_size() + len(data) > WRITE_LIMIT:
+            self.close("overflow")
+            raise LinkDown("the port does not take what is sent to it", where=self.peer)
+        self._transport.write(data)
+
+    def close(self, cause: str) -> None:
+        """Close the port; unsent bytes are dropped."""
+        if self._end(cause) and self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, cause: str) -> bool:
+        if self.cause:
+            return False
+        self.cause = cause
+        self.ended.set()
+        if self._user is not None:
+            self._user.lost(cause)
+        return True

@@ -1,0 +1,84 @@
+"""The far end of a serial link: a pseudo-terminal under the configured path, or a listening socket, on a wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tty
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from meterhub.errors import ConfigError
+from meterhub.field.link import CollectorConfig
+
+
+def _link_terminal(path: str) -> tuple[int, int]:
+    """A new pseudo-terminal (master, slave), linked at ``path`` in place of nothing or of an earlier one only."""
+    if os.path.exists(path) and not os.path.realpath(path).startswith("/dev/pts/"):
+        raise ConfigError(f"{path} is a real device; its twin needs a path that does not exist", where=path)
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.symlink(os.ttyname(slave), path)
+    return master, slave
+
+
+@contextlib.asynccontextmanager
+async def pseudo_terminal(path: str, heard: Callable[[bytes], None]) -> AsyncIterator[Callable[[bytes], None]]:
+    """A pseudo-terminal linked at ``path``, where nothing may be yet; gives what sends bytes to whoever opens it."""
+    master, slave = _link_terminal(path)
+
+    def say(data: bytes) -> None:
+        with contextlib.suppress(BlockingIOError):  # nobody reads: lost, as on a real wire
+            os.write(master, data)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(master, lambda: heard(os.read(master, 4096)))
+    try:
+        yield say
+    finally:
+        loop.remove_reader(master)
+        os.unlink(path)
+        os.close(master)
+        os.close(slave)
+
+
+class SocketTwin(asyncio.Protocol):
+    """A serial server: one caller at a time has the wire, the newest."""
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The hub connects."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        self._wire.receive = transport.write
+
+    def data_received(self, data: bytes) -> None:
+        """The hub's bytes go on the wire."""
+        self._wire.send(data)
+
+
+async def simulate(
+    config: Mapping[str, Any], collectors: Sequence[CollectorConfig], wires: Mapping[str, Any], world: Any
+) -> None:
+    """Run the far end of the port until cancelled. Raises ``ConfigError`` for a port that cannot be simulated."""
+    port: str = config["port"]
+    wire = wires[collectors[0].id]
+    if "://" not in port:
+        async with pseudo_terminal(port, wire.send) as say:
+            wire.receive = say
+            await asyncio.Event().wait()
+    url = urlsplit(port)
+    if url.scheme != "socket":
+        raise ConfigError(f"there is no twin for {port}", hint="use a path or socket://host:port")
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SocketTwin(wire), url.hostname, url.port or 0)
+    async with server:
+        await server.serve_forever()
