@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ MAX_FILES = 1000
 """Files that one configuration may include in all."""
 
 SECRETS_FILE = "secrets.yaml"
+SECRET_NAME = re.compile("[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(slots=True)
@@ -118,19 +120,21 @@ class _Loader:
         return self._file(path, self._source(path), where)
 
     def _secret(self, name: str, where: str) -> Secret:
+        if not SECRET_NAME.fullmatch(name):
+            raise ConfigError("!secret needs a name of letters, digits, - and _", where=where)
         variable = "METERHUB_SECRET_" + name.upper().replace("-", "_")
         if variable in os.environ:
             return Secret(os.environ[variable])
         known = self._known_secrets()
         if isinstance(known.get(name), str) and known[name]:
             return Secret(known[name])
-        hint = f"write {told(name)}: … into {SECRETS_FILE} beside the site file, or set {variable}"
+        hint = f"write {name}: … into {SECRETS_FILE} beside the site file, or set {variable}"
         near = difflib.get_close_matches(name, known, 1)
         if name in known:
-            raise ConfigError(f"the secret {told(name)} is empty", where=where, hint=hint)
+            raise ConfigError(f"the secret {name} is empty", where=where, hint=hint)
         if near:
             hint = f"did you mean {near[0]}? Else {hint}"
-        raise ConfigError(f"there is no secret {told(name)}", where=where, hint=hint)
+        raise ConfigError(f"there is no secret {name}", where=where, hint=hint)
 
     def _known_secrets(self) -> Map:
         """The secrets file, read at the first use. It is text by name and may refer to nothing else."""
