@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 async def add_security_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the headers on whatever goes out, streams and sockets too."""
     answer.headers.extend(SECURITY_HEADERS)
+    if "cookie" in request:
+        auth.put_cookie(request, answer)
 
 
 @web.middleware

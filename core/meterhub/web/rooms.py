@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 from aiohttp import web
 
+from meterhub.action_journal import StoredRuns
 from meterhub.actions import Actions
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.collections import Collection
 from meterhub.devices.states import Estate
 from meterhub.errors import MeterHubError
+from meterhub.field.collector import Collector
+from meterhub.field.line import Line
+from meterhub.people.people import People
+from meterhub.plugins import Plugin
+from meterhub.schedules import Schedules
 from meterhub.store.engine import Store
+from meterhub.store.recorder import Recorder
+
+
+async def _no_spells(device_id: str, from_ms: int, to_ms: int) -> Sequence[Mapping[str, Any]]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """The collaborators of pages and API.
 
-    ``zone`` is the site's time zone, ``language`` its language (``zh-CN``, ``en``, ``ja``). ``lines()`` gives the lines
-    by id, ``collectors()`` those of ``field.collector``; ``recorder`` has its counters; ``plugins()`` the records of
-    ``meterhub.plugins``. ``trusted_proxies`` are the addresses or networks whose ``X-Forwarded-*`` headers are
-    believed. ``people`` is ``meterhub.people``'s service: sessions, tokens, users.
+    ``zone`` is the site's time zone, ``language`` its language (``zh-CN``, ``en``, ``ja``), ``scope`` the operator at
+    the root of its tree. ``lines()`` gives the lines by id; ``spells(device, from_ms, to_ms)`` the rows of when a
+    collector was online. ``trusted_proxies`` are the addresses or networks whose ``X-Forwarded-*`` headers are
+    believed.
     """
 
     clock: Clock
@@ -33,7 +44,7 @@ class Rooms:
     estate: Estate
     actions: Actions
     collections: Mapping[str, Collection]
-    people: Any
+    people: People
     spawn: Callable[[str, Coroutine[Any, Any, Any]], Any]
     zone: tzinfo
     name: str = "MeterHub"
@@ -41,15 +52,16 @@ class Rooms:
     version: str = ""
     started_ms: int = 0
     store: Store | None = None
-    recorder: Any | None = None
-    audit: Any | None = None
-    journal: Any | None = None
-    schedules: Any | None = None
-    plugins: Callable[[], Iterable[Any]] = tuple
-    lines: Callable[[], Mapping[str, Any]] = dict
-    collectors: Callable[[], Iterable[Any]] = tuple
+    recorder: Recorder | None = None
+    journal: StoredRuns | None = None
+    schedules: Schedules | None = None
+    plugins: Callable[[], Iterable[Plugin]] = tuple
+    lines: Callable[[], Mapping[str, Line]] = dict
+    collectors: Callable[[], Iterable[Collector]] = tuple
+    spells: Callable[[str, int, int], Awaitable[Sequence[Mapping[str, Any]]]] = _no_spells
     trusted_proxies: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    scope: str = "main"
+    live_path: str = "/api/v1/live"
 
 
 ErrorPage = Callable[[web.Request, MeterHubError, str], Awaitable[web.StreamResponse]]
