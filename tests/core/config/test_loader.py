@@ -166,10 +166,21 @@ def test_a_file_that_is_missing_or_too_large_is_refused(write, mistakes, monkeyp
     assert "site.yaml is larger than" in mistakes("a: 123456789\n")[0]
 
 
-PIECES = (
-    "a b hub meters id site.yaml - [ ] { } , &x *x !include !secret | > ' # << ~ % --- ... ? ! !!str @ \\x00".split()
-)
-YAML_PIECES = st.lists(st.sampled_from([*PIECES, ": ", "- ", "\n", "  ", "\t", " ", '"']), max_size=30).map("".join)
+PIECES = [
+    *"ab-[]{},:|>'#~%?!@\n\t \"",
+    ": ",
+    "- ",
+    "  ",
+    "&x ",
+    "*x",
+    "<<",
+    "...",
+    "---",
+    "!!str ",
+    "!include ",
+    "!secret ",
+]
+YAML_PIECES = st.lists(st.sampled_from([*PIECES, "site.yaml"]), max_size=30).map("".join)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
