@@ -123,6 +123,8 @@ def _value_text(field: Field) -> str:
     words = words.replace("list of group", "list of mappings").replace("_", " ")
     if field.type == "text" or (field.minimum is None and field.maximum is None):
         return words
+    if field.type == "list":
+        return words if field.maximum is None else f"{words}, at most {field.maximum}"
     low, high = ("" if limit is None else limit for limit in (field.minimum, field.maximum))
     return f"{words} {low}…{high} {field.unit}".rstrip()
 

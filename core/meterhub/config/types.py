@@ -191,7 +191,8 @@ def host_port() -> Type:
 
 def network() -> Type:
     """An IP address or network such as ``10.0.0.0/8``."""
-    return Type("network", "an IP address or network such as 10.0.0.0/8", lambda value: ipaddress.ip_network(value))
+    needed = "an IP address or network such as 10.0.0.0/8"
+    return Type("network", needed, lambda value: ipaddress.ip_network(words_of(value)))
 
 
 def time_zone() -> Type:

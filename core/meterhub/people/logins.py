@@ -7,7 +7,7 @@ from typing import NoReturn
 from meterhub.clock import Clock
 from meterhub.errors import NotLoggedIn
 from meterhub.people.history import LoginHistory, Visitor, clean_address, summary
-from meterhub.people.passwords import Passwords
+from meterhub.people.passwords import Passwords, check_password
 from meterhub.people.sessions import Session, Sessions
 from meterhub.people.throttle import WINDOW_MS, Throttle, lock_left_s
 from meterhub.people.tokens import Tokens
@@ -68,6 +68,18 @@ class Logins:
         """Ask a logged-in user for his password again, before something grave; raises ``NotLoggedIn``, ``TooMany``."""
         if not await self.check(user.name, password, visitor):
             await self._refuse(user.name, "wrong_password", visitor)
+
+    async def change_password(self, session: Session, old: str, new: str, visitor: Visitor) -> None:
+        """Change one's own password and end the other sessions. Whoever has none yet (invited) needs no old one.
+
+        Raises ``NotLoggedIn`` for a wrong old password, ``TooMany``, or ``BadInput`` for a poor new one.
+        """
+        user = session.user
+        check_password(new, user.name)
+        [row] = await self._store.query("people.has_password", {"user": user.name})
+        if row["has_password"]:
+            await self.confirm(user, old, visitor)
+        await self._users.set_own_password(user, new, keep_session=session.id, address=clean_address(visitor.address))
 
     async def with_link(self, secret: str, visitor: Visitor, old_token: str = "") -> Session:
         """A new session by a login link, which is used up; raises ``TooMany`` or ``NotLoggedIn``."""

@@ -97,24 +97,36 @@ class Sessions:
         return await self._insert(user, address, agent, now_ms + LONGEST_MS, old_token, now_ms)
 
     async def renew(self, session: Session) -> Session | None:
-        """The same session under a new token; None when that was done already (by a request beside this one)."""
+        """The same session under a new token; None when it ended meanwhile, or another request was first."""
         if session.revoked_ms is not None:
             return None
-        session.revoked_ms = self._clock.now() + GRACE_MS
-        return await self._insert(
-            session.user, session.address, session.agent, session.expires_ms, session.token, session.revoked_ms
-        )
+        ends_ms = session.revoked_ms = self._clock.now() + GRACE_MS
+        try:
+            return await self._insert(
+                session.user, session.address, session.agent, session.expires_ms, session.token, ends_ms, must_live=True
+            )
+        except NotFound:
+            return None
 
     async def _insert(
-        self, user: User, address: str, agent: str, expires_ms: int, old_token: str, old_ends_ms: int
+        self,
+        user: User,
+        address: str,
+        agent: str,
+        expires_ms: int,
+        old_token: str,
+        old_ends_ms: int,
+        must_live: bool = False,
     ) -> Session:
         token, now_ms = new_secret(), self._clock.now()
         row: dict[str, Any] = {"user": user.name, "address": address, "agent": agent, "created_ms": now_ms}
         row |= {"seen_ms": now_ms, "expires_ms": expires_ms}
 
         def change(tx: Transaction) -> int:
-            if old_token:
-                tx.update("sessions", {"token_hash": digest(old_token)}, {"revoked_ms": old_ends_ms})
+            old = {"token_hash": digest(old_token), "ends_ms": old_ends_ms}
+            if not tx.execute("people.replace_session", old) and must_live:
+                # It was revoked meanwhile, and must not come back under a new token.
+                raise NotFound("the session is over")
             return tx.insert("sessions", {**row, "operator": user.operator, "token_hash": digest(token)})
 
         session_id = await self._store.transact(change)

@@ -156,17 +156,9 @@ class Users:
         user = self.managed(by, name)
         await self._store_password(user, password, by, address, keep_session=0, keep_tokens=False)
 
-    async def change_own_password(
-        self, user: User, old: str, new: str, *, keep_session: int = 0, address: str = ""
-    ) -> None:
-        """Change one's own password (``old`` is not asked of one who has none yet); ends the other sessions.
-
-        The caller throttles: see ``Logins.check_own``.
-        """
-        [row] = await self._store.query("people.password_hash", {"user": user.name})
-        if row["password_hash"] and not await self._passwords.verify(row["password_hash"], old):
-            raise BadInput("the old password is wrong", where="old")
-        await self._store_password(user, new, user, address, keep_session=keep_session, keep_tokens=True)
+    async def set_own_password(self, user: User, password: str, *, keep_session: int = 0, address: str = "") -> None:
+        """The new password of a user who has proved to be himself (``Logins.change_password``); ends other sessions."""
+        await self._store_password(user, password, user, address, keep_session=keep_session, keep_tokens=True)
 
     async def _store_password(
         self, user: User, password: str, by: Caller, address: str, *, keep_session: int, keep_tokens: bool

@@ -54,9 +54,11 @@ def fold(conn: sqlite3.Connection, queries: Queries) -> None:
 
 def roll(conn: sqlite3.Connection, queries: Queries, slot: int, zone: tzinfo) -> None:
     """Take a quarter hour that is over into ``latest`` and ``days``, once however often it is asked for."""
-    if _state(conn, slot) == ROLLED:
+    state = _state(conn, slot)
+    if state == ROLLED:
         return
-    _fold_slot(conn, queries, slot)
+    if state == WRITTEN:
+        _fold_slot(conn, queries, slot)
     conn.execute(queries.sql("readings.roll_slot"), {"slot": slot, "day": day_of(slot * SLOT_MS, zone)})
     conn.execute(queries.sql("readings.set_slot"), (slot, ROLLED))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meterhub.clock import Clock
-from meterhub.errors import StoreError
+from meterhub.errors import Misuse, StoreError
 from meterhub.store import readings
 from meterhub.store.calendar import SLOT_MS, zone_name
 from meterhub.store.engine import Bucket, Paging, Params, Point, Reading, Row, Rows, Step, Store, Transaction
@@ -222,6 +222,8 @@ class SqliteStore(Store):
                 finally:
                     conn.execute("ROLLBACK")
             except (sqlite3.Error, OverflowError) as error:
+                if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY:
+                    raise Misuse("a query must not write", hint="use transact()") from error
                 raise translate(error, self._paths[file]) from error
 
         with self._clock.outside():

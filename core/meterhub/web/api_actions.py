@@ -15,7 +15,7 @@ from meterhub.errors import BadInput, NotFound
 from meterhub.web.params import query_of, read_json, text_of
 from meterhub.web.rooms import ROOMS, Rooms
 from meterhub.web.routes import VISIBILITY, Route, as_json
-from meterhub.web.visibility import Visibility
+from meterhub.web.visibility import Visibility, may_see_run
 
 MAX_WAIT_S = 60.0
 
@@ -77,19 +77,9 @@ async def get_run(request: web.Request) -> web.Response:
     query_of(request, ())
     rooms, actor = request.app[ROOMS], request["actor"]
     run = await rooms.actions.find(request.match_info["id"])
-    if not may_see_run(rooms, request.app[VISIBILITY], actor, run):
+    if not may_see_run(rooms.estate, actor, run):
         raise NotFound(f"there is no action run {run.id}")
     return as_json(run_json(run))
-
-
-def may_see_run(rooms: Rooms, visibility: Visibility, actor: Actor, run: Run) -> bool:
-    """Whether the actor started the run or may see its target."""
-    if run.actor == actor.id:
-        return True
-    try:
-        return run.target in rooms.estate and visibility.device(actor, run.target) is not None
-    except NotFound:
-        return False
 
 
 def run_json(run: Run) -> dict[str, Any]:

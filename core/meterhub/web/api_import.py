@@ -164,8 +164,9 @@ async def _verdict(collection: Collection, actor: Actor, line: Line) -> str:
         with contextlib.suppress(NotFound):
             row = await collection.source.get(actor, line.row_id)
     if row is not None:
-        changed = {name: value for name, value in line.values.items() if name == "password" or row.get(name) != value}
-        changed.pop("id", None)
+        # A secret cannot be compared: it counts for new rows only, so that the same file twice changes nothing.
+        kept = {one.name for one in collection.fields if one.type == "secret"} | {"id"}
+        changed = {name: new for name, new in line.values.items() if name not in kept and row.get(name) != new}
         line.values = changed
         return "update" if changed else "same"
     if not collection.can_create:

@@ -67,7 +67,7 @@ class AccountPages:
 
     async def password(self, request: web.Request) -> web.Response:
         """A new password; the old one is asked for, and throttled as a login is."""
-        given, user, people = await request.post(), _user(request), self._site.rooms.people
+        given, people = await request.post(), self._site.rooms.people
         old, new, again = (str(given.get(name, ""))[:1000] for name in ("old", "new", "again"))
         texts = self._site.texts(request)
         fields = _password_fields(texts)
@@ -76,10 +76,7 @@ class AccountPages:
             fields[2]["error"] = texts(mark("The two are not the same."))
             return await self._page(request, fields, status=400)
         try:
-            await people.logins.confirm(user, old, auth.visitor(request))
-            await people.users.change_own_password(
-                user, old, new, keep_session=request["session"].id, address=self._address(request)
-            )
+            await people.logins.change_password(request["session"].session, old, new, auth.visitor(request))
         except NotLoggedIn:
             fields[0]["error"] = texts(mark("The old password is wrong."))
         except BadInput as problem:

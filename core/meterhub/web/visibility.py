@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from meterhub.actions import Actor
+from meterhub.actions import Actor, Run
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.devices.device import Device
@@ -35,6 +35,12 @@ def may_see_entity(actor: Actor, entity: Entity) -> bool:
     """Whether the actor may see the entity: its device, and what the entity itself asks for."""
     permission = entity.definition.permission
     return may_see(actor, entity.device) and (not permission or actor.may(permission, entity.device.scope))
+
+
+def may_see_run(estate: Estate, actor: Actor, run: Run) -> bool:
+    """Whether the actor started the run or may see its target."""
+    device = estate.get(run.target)
+    return run.actor == actor.id or (device is not None and may_see(actor, device))
 
 
 def may_anywhere(actor: Actor, permission: str) -> bool:

@@ -50,7 +50,7 @@ class SerialLink(Link):
             channel = SerialChannel(self._port)
             try:
                 await open_serial(self._clock, self._port, self._settings, channel)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - the boundary to pyserial, which raises many kinds
                 host.trouble(f"cannot open {self._port}: {_words(error)}")
             else:
                 host.trouble("")

@@ -18,16 +18,15 @@ from serial_asyncio import SerialTransport
 from meterhub.clock import Clock
 
 READ_S = 0.1
-WRITE_S = 5.0
+"""How long the reading thread waits for a byte before it looks whether it should end."""
 
 
 def _open(url: str, settings: dict[str, Any]) -> Any:
-    # RFC 2217 answers come over the network: never wait for them for ever.
-    return serial.serial_for_url(url, timeout=READ_S, write_timeout=WRITE_S, **settings)
+    return serial.serial_for_url(url, timeout=READ_S, **settings)
 
 
 async def open_serial(clock: Clock, url: str, settings: dict[str, Any], protocol: asyncio.Protocol) -> Any:
-    """A transport for the port at ``url``. Raises ``OSError`` (``serial.SerialException`` is one) or ``ValueError``."""
+    """A transport for the port at ``url``. Raises whatever pyserial raises, mostly ``OSError``."""
     loop = asyncio.get_running_loop()
     with clock.outside():
         opening = loop.run_in_executor(None, _open, url, settings)

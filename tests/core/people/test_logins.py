@@ -128,6 +128,15 @@ async def test_token_changes_with_the_rights(
     assert (await people.sessions.find(new.token)).expires_ms == session.expires_ms
 
 
+async def test_a_revoked_session_does_not_come_back_under_a_new_token(
+    people: People, session: Session, anna: User
+) -> None:
+    found = await people.sessions.find(session.token)
+    await people.sessions.revoke(session.id, by=anna)
+    assert await people.sessions.renew(found) is None
+    assert await people.sessions.of_user(anna) == []
+
+
 async def test_login_link_works_once(people: People, anna: User, system: Everybody) -> None:
     secret = await people.tokens.create_link(anna, by=system)
     assert (await people.logins.with_link(secret, HOME)).user is anna

@@ -180,12 +180,16 @@ async def test_an_operator_neither_sees_nor_touches_another(people: People, anna
         await people.users.add("eve", PASSWORD, "viewer", by=other, operator="main")
 
 
-async def test_new_password_ends_sessions(people: People, session: Session, anna: User, clock: MovableClock) -> None:
+async def test_new_password_ends_the_other_sessions(
+    people: People, session: Session, anna: User, clock: MovableClock
+) -> None:
     other = await people.logins.with_password("anna", PASSWORD, HOME)
     await clock.advance(1)
-    with pytest.raises(BadInput, match="old password"):
-        await people.users.change_own_password(anna, "wrong", "a quite new one", keep_session=session.id)
-    await people.users.change_own_password(anna, PASSWORD, "a quite new one", keep_session=session.id)
+    with pytest.raises(NotLoggedIn, match="wrong"):
+        await people.logins.change_password(session, "wrong", "a quite new one", HOME)
+    with pytest.raises(BadInput, match="too short"):
+        await people.logins.change_password(session, PASSWORD, "short", HOME)
+    await people.logins.change_password(session, PASSWORD, "a quite new one", HOME)
     assert (await people.sessions.find(session.token)).stale
     with pytest.raises(NotLoggedIn):
         await people.sessions.find(other.token)
@@ -198,7 +202,7 @@ async def test_an_invited_user_sets_his_own_password(people: People, anna: User)
     with pytest.raises(NotLoggedIn):
         await people.logins.with_password("ben", "", HOME)
     session = await people.logins.with_link(await people.tokens.create_link(ben, by=anna), HOME)
-    await people.users.change_own_password(session.user, "", "bens own password", keep_session=session.id)
+    await people.logins.change_password(session, "", "bens own password", HOME)
     assert (await people.logins.with_password("ben", "bens own password", HOME)).user is ben
 
 

@@ -165,6 +165,19 @@ class Rfc2217Server(threading.Thread):
                 connection.sendall(b"".join(manager.escape(plain + plain)))
 
 
+async def test_a_serial_server_with_rfc_2217_works_through_its_url(host):
+    server = Rfc2217Server()
+    server.start()
+    link = make_link(f"rfc2217://127.0.0.1:{server.listener.getsockname()[1]}")
+    await link.open(host)
+    await until(lambda: host.users)
+    host.users[0].channel.send(b"\x68\xff\x16")
+    await until(lambda: host.users[0].data == b"\x68\xff\x16" * 2)
+    assert server.port.baudrate == 115200
+    await link.close()
+    assert host.users[0].causes == ["hub_stopped"]
+
+
 async def test_a_serial_link_has_one_port():
     with pytest.raises(ConfigError):
         await make_link("/dev/null").open(RecordingHost([]))

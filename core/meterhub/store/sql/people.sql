@@ -32,9 +32,9 @@ WHERE user = :user AND method = 'password' AND outcome = 'failed' AND at_ms > :s
   AND at_ms > coalesce((SELECT max(at_ms) FROM login_history WHERE user = :user AND outcome = 'ok'), 0)
   AND at_ms > coalesce((SELECT password_ms FROM users WHERE id = :user), 0);
 
--- name: people.password_hash
--- The password hash of a user.
-SELECT password_hash FROM users WHERE id = :user;
+-- name: people.has_password
+-- Whether a user has set a password.
+SELECT password_hash <> '' AS has_password FROM users WHERE id = :user;
 
 -- name: people.session
 -- The session with this token.
@@ -46,6 +46,10 @@ WHERE token_hash = :token_hash;
 SELECT id, address, agent, created_ms, seen_ms, expires_ms FROM sessions
 WHERE user = :user AND expires_ms > :now_ms AND seen_ms > :idle_ms AND (revoked_ms IS NULL OR revoked_ms > :now_ms)
 ORDER BY seen_ms DESC;
+
+-- name: people.replace_session
+-- End a session that a new one takes the place of; changes nothing when it ended before.
+UPDATE sessions SET revoked_ms = :ends_ms WHERE token_hash = :token_hash AND revoked_ms IS NULL;
 
 -- name: people.revoke_session
 -- End one session of an operator.

@@ -46,18 +46,21 @@ SET measured_ms = excluded.measured_ms, value = excluded.value, quality = exclud
 WHERE excluded.measured_ms >= latest.measured_ms
 
 -- name: readings.roll_slot
--- Merge the figures of a whole quarter hour into those of its day.
+-- Merge the figures of a whole quarter hour into those of its day. Most series have one reading in it, which is all of them.
 INSERT INTO days (day, series, first_ms, first, last_ms, last, minimum, maximum, count)
-SELECT :day, part.series,
-       :slot * 900000 + part.low, one.value, :slot * 900000 + part.high, two.value,
-       part.minimum, part.maximum, part.count
+SELECT :day, series,
+       :slot * 900000 + low,
+       iif(count = 1, minimum, (SELECT value FROM readings AS r
+                                WHERE r.slot = :slot AND r.series = part.series AND r.offset_ms = low)),
+       :slot * 900000 + high,
+       iif(count = 1, minimum, (SELECT value FROM readings AS r
+                                WHERE r.slot = :slot AND r.series = part.series AND r.offset_ms = high)),
+       minimum, maximum, count
 FROM (
     SELECT series, min(offset_ms) AS low, max(offset_ms) AS high,
            min(value) AS minimum, max(value) AS maximum, count(*) AS count
     FROM readings WHERE slot = :slot AND value IS NOT NULL AND quality <> 2 GROUP BY series
 ) AS part
-CROSS JOIN readings AS one ON one.slot = :slot AND one.series = part.series AND one.offset_ms = part.low
-CROSS JOIN readings AS two ON two.slot = :slot AND two.series = part.series AND two.offset_ms = part.high
 WHERE true
 ON CONFLICT (day, series) DO UPDATE SET
     first = iif(excluded.first_ms < first_ms, excluded.first, first),
