@@ -23,7 +23,7 @@ from meterhub.web.rooms import ROOMS
 from meterhub.web.routes import FRAGMENTS, VISIBILITY, Route, as_json, raw_json
 from meterhub.web.visibility import Visibility
 
-ROUTES = web.AppKey("routes", list[Route])
+ROUTES: web.AppKey[list[Route]] = web.AppKey("routes", list)
 
 MODULES = (api_devices, api_readings, api_actions, api_export, api_import, api_collections, api_live)
 """Export and import come before the rows, whose ids their names would else be."""
@@ -40,7 +40,8 @@ async def healthz(request: web.Request) -> web.Response:
 async def get_openapi(request: web.Request) -> web.Response:
     """The description of the API."""
     rooms = request.app[ROOMS]
-    found = openapi.describe(request.app[ROUTES], rooms.actions, rooms.collections.values(), "MeterHub", rooms.version)
+    routes: list[Route] = request.app[ROUTES]
+    found = openapi.describe(routes, rooms.actions, rooms.collections.values(), "MeterHub", rooms.version)
     return raw_json(dumps(found))
 
 

@@ -81,7 +81,7 @@ async def _csv(request: web.Request, collection: Collection, query: Query, zone:
     parts = _parts(collection, query, zone)
     # Nothing goes out before the first rows are there: until then an error still has its own status.
     head = await anext(parts)
-    first = await anext(parts, [])
+    first: list[list[str]] = await anext(parts, [])
     await answer.prepare(request)
     await answer.write(b"\xef\xbb\xbf" + _csv_bytes(head + first))
     async for part in parts:

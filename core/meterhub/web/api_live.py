@@ -17,7 +17,7 @@ from meterhub.web.rooms import ROOMS, Rooms
 from meterhub.web.routes import Route
 
 LIVE = web.AppKey("live", Live)
-OPEN = web.AppKey("open sockets", set[web.WebSocketResponse])
+OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("open sockets", set)
 
 HEARTBEAT_S = 25.0
 SEND_TIMEOUT_S = 20.0
@@ -112,7 +112,8 @@ async def _still_in(rooms: Rooms, logged_in: LoggedIn | None, token: str) -> boo
 async def close_all(app: web.Application) -> None:
     """At the stop: code 1012 tells clients to come back."""
     app[LIVE].close()
-    sockets = list(app[OPEN])
+    opened: set[web.WebSocketResponse] = app[OPEN]
+    sockets = list(opened)
     closing = [one.close(code=WSCloseCode.SERVICE_RESTART, message=b"the hub restarts") for one in sockets]
     await asyncio.gather(*closing, return_exceptions=True)
 
