@@ -1,0 +1,104 @@
+"""Tables of the docs, made from the code: settings, hooks, actions.
+
+A page of docs/ holds a table between ``<!-- table: NAME -->`` and ``<!-- end -->``; NAME is a key of ``TABLES``.
+``script/docs`` writes them anew; ``script/docs --check`` prints the pages that are out of date and exits with 1.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from meterhub import hookspecs
+from meterhub.clock import Clock
+from meterhub.config.fields import describe, fields_of
+from meterhub.config.site_schema import SECTIONS
+from meterhub.field.link import LinkType
+from meterhub.meter_actions import MeterActions
+from meterhub.plugins import Plugins
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(head), ["---"] * len(list(head)), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def hooks() -> str:
+    """Every hook with its arguments and the first sentence of its documentation."""
+    rows = []
+    for name, function in inspect.getmembers(hookspecs, inspect.isfunction):
+        if hasattr(function, "meterhub_spec"):
+            arguments = ", ".join(inspect.signature(function).parameters)
+            rows.append([f"`{name}({arguments})`", (inspect.getdoc(function) or "").splitlines()[0]])
+    return table(["hook", "what it brings"], rows)
+
+
+def actions() -> str:
+    """Every action of the core: name, parameters, permission, what a page asks first."""
+    nobody: Any = None  # the table asks what there is, and nothing of it is called
+    rows = []
+    for action in MeterActions(nobody).actions():
+        params = ", ".join(f"`{one.name}`" + ("" if one.required else "?") for one in fields_of(action.schema))
+        rows.append([f"`{action.name}`", action.title["en"], params, f"`{action.permission}`", action.danger.value])
+    return table(["action", "on the page", "parameters", "permission", "asks first"], rows)
+
+
+@cache
+def link_types() -> dict[str, LinkType]:
+    """The kinds of links that installed plugins bring, by name."""
+    plugins = Plugins(Clock(), Path(), lambda owner, coroutine: None, None)
+    plugins.find()
+    plugins.set_up({plugin.name: (None, "") for plugin in plugins})
+    return {one.name: one for _, one in plugins.call("register_links")}
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "hooks": hooks,
+    "actions": actions,
+    **{f"site.{name}": partial(describe, schema) for name, schema in SECTIONS.items() if schema},
+    **{f"link.{name}": partial(describe, link.schema) for name, link in link_types().items()},
+    **{
+        f"collector.{name}": partial(describe, link.collector_schema)
+        for name, link in link_types().items()
+        if link.collector_schema
+    },
+}
+
+
+def renewed(page: str) -> str:
+    """The text of a page with its tables made anew. Raises ``KeyError`` for a table that nobody makes."""
+    return PLACE.sub(lambda found: found[1] + "\n" + TABLES[found[2]]() + "\n" + found[3], page)
+
+
+def pages() -> list[Path]:
+    """The pages that have tables: those of docs/ and the plugins' README files."""
+    return sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*/README.md")])
+
+
+def out_of_date() -> list[Path]:
+    """The pages whose tables are not what the code says."""
+    return [page for page in pages() if renewed(text := page.read_text(encoding="utf-8")) != text]
+
+
+def main() -> int:
+    """Run from the command line."""
+    stale = out_of_date()
+    check = "--check" in sys.argv[1:]
+    for page in stale:
+        print(f"{page.relative_to(ROOT)}: {'is out of date; run script/docs' if check else 'is written anew'}")
+        if not check:
+            page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
