@@ -18,7 +18,7 @@ from meterhub.web.visibility import Seen, may_see_entity
 LIST_QUERY = {
     "kind": "only devices of this kind: meter, collector",
     "site": "only devices of this site",
-    "q": "words that id, name, address or place contain",
+    "q": "text that id, name, address or place (Block A / 1 / 101) contains",
     "status": "only devices in this state: " + ", ".join(Status),
     "limit": f"devices in one answer, 1 to {MAX_LIMIT} (50)",
     "cursor": "from the answer before: the next page",
@@ -48,9 +48,8 @@ def _filtered(seen: Seen, kind: str, site: str, status: str, search: str) -> See
         seen = [row for row in seen if row[1].site == site]
     if status:
         seen = [row for row in seen if row[1].status == status]
-    for word in search.casefold().split():
-        seen = [row for row in seen if word in row[2]]
-    return seen
+    needle = search.casefold().strip()
+    return [row for row in seen if needle in row[2]] if needle else seen
 
 
 async def get_device(request: web.Request) -> web.Response:

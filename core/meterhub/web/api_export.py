@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import importlib
 import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -100,7 +101,7 @@ async def _xlsx(
     request: web.Request, collection: Collection, query: Query, zone: tzinfo, clock: Clock
 ) -> web.StreamResponse:
     try:
-        import xlsxwriter  # only hubs that export to Excel pay for it
+        xlsxwriter = importlib.import_module("xlsxwriter")  # only hubs that export to Excel pay for it
     except ImportError:
         raise MissingExtra(
             "Excel files need the extra `excel`", hint="pip install 'meterhub[excel]', or take format=csv"

@@ -122,7 +122,7 @@ async def logout(request: web.Request) -> None:
 
 
 def put_cookie(request: web.Request, answer: web.StreamResponse) -> None:
-    """Set or take away the session's cookie as an answer goes out."""
+    """Set or take away the session's cookie, if the request logged in or out."""
     token = request.get("cookie")
     if token is None:
         return

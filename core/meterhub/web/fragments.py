@@ -17,7 +17,9 @@ from meterhub.devices.profile import Profile
 from meterhub.devices.states import DeviceRemoved
 
 MAX_KEPT = 100_000
-"""States kept encoded (about 200 bytes each)."""
+"""States kept encoded (about 300 bytes each)."""
+
+NO_STATE = '"v":null,"q":"stale","t":null'
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
@@ -36,7 +38,7 @@ class Fragments:
     """The encoded parts."""
 
     def __init__(self, bus: Bus) -> None:
-        self._values: dict[Entity, tuple[State, str]] = {}
+        self._values: dict[Entity, tuple[State, str, str]] = {}
         self._heads: dict[Device, str] = {}
         self._profiles: dict[str, tuple[Profile, tuple[str, ...]]] = {}
         bus.on(DeviceRemoved, self._forget)
@@ -49,30 +51,34 @@ class Fragments:
         """``"v":…,"q":…,"t":…`` of the latest state."""
         state = entity.state
         if state is None:
-            return '"v":null,"q":"stale","t":null'
+            return NO_STATE
         known = self._values.get(entity)
-        if known is not None and known[0] is state:
-            return known[1]
-        definition = entity.definition
-        shown = None if definition.secret else definition.shown(state.value)
-        text = f'"v":{_encode(shown)},"q":"{state.quality}","t":"{iso(state.measured_ms)}"'
-        if len(self._values) >= MAX_KEPT:
-            self._values.clear()
-        self._values[entity] = (state, text)
-        return text
+        return known[1] if known is not None and known[0] is state else self._encode_state(entity, state)[1]
 
     def entity(self, entity: Entity) -> str:
         """An entity with its definition and state."""
-        device = entity.device
-        definitions = self._definitions(device.profile)
-        static = definitions[device.profile.index[entity.definition.key]]
         state = entity.state
-        received = time_json(state.received_ms) if state is not None else "null"
-        cause = _encode(str(state.cause)) if state is not None and state.cause is not None else "null"
-        return (
-            f'{{"id":"{entity.id}","device":"{device.id}",{static},{self.value(entity)},'
-            f'"received":{received},"cause":{cause}}}'
-        )
+        if state is None:
+            return f'{self._static(entity)},{NO_STATE},"received":null,"cause":null}}'
+        known = self._values.get(entity)
+        if known is None or known[0] is not state:
+            known = self._encode_state(entity, state)
+        return f"{self._static(entity)},{known[1]},{known[2]}}}"
+
+    def _encode_state(self, entity: Entity, state: State) -> tuple[State, str, str]:
+        definition = entity.definition
+        shown = None if definition.secret else definition.shown(state.value)
+        value = f'"v":{_encode(shown)},"q":"{state.quality}","t":"{iso(state.measured_ms)}"'
+        cause = "null" if state.cause is None else _encode(str(state.cause))
+        if len(self._values) >= MAX_KEPT:
+            self._values.clear()
+        known = self._values[entity] = (state, value, f'"received":{time_json(state.received_ms)},"cause":{cause}')
+        return known
+
+    def _static(self, entity: Entity) -> str:
+        device = entity.device
+        definition = self._definitions(device.profile)[device.profile.index[entity.definition.key]]
+        return f'{{"id":"{device.id}.{entity.definition.key}","device":"{device.id}",{definition}'
 
     def device(self, device: Device) -> str:
         """A device without its entities and without the closing brace."""

@@ -38,28 +38,30 @@ log = logging.getLogger(__name__)
 async def add_security_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the headers on whatever goes out, streams and sockets too."""
     answer.headers.extend(SECURITY_HEADERS)
-    if "cookie" in request:
-        auth.put_cookie(request, answer)
 
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the actor, refuse forged requests, call the handler, and turn errors into answers."""
     rooms = request.app[ROOMS]
+    answer: web.StreamResponse
     try:
-        path = request.path
-        if path.endswith("/import"):
+        if request.path.endswith("/import"):
             request = request.clone(client_max_size=MAX_IMPORT_BYTES)
         await auth.identify(request, rooms)
-        return await handler(request)
+        answer = await handler(request)
     except MeterHubError as error:
-        return await _answer(request, error, error.status)
+        answer = await _answer(request, error, error.status)
     except web.HTTPException as error:
         if error.status < 400:
+            auth.put_cookie(request, error)
             raise
-        return await _answer(request, _from_aiohttp(request, error), error.status, error.headers)
+        answer = await _answer(request, _from_aiohttp(request, error), error.status, error.headers)
     except Exception as error:  # noqa: BLE001 - the boundary of a request: the caller gets a code, the log the rest
-        return await _unexpected(request, error, rooms.clock.random.getrandbits(40))
+        answer = await _unexpected(request, error, rooms.clock.random.getrandbits(40))
+    if "cookie" in request:
+        auth.put_cookie(request, answer)
+    return answer
 
 
 async def _unexpected(request: web.Request, error: Exception, number: int) -> web.StreamResponse:

@@ -125,4 +125,4 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _haystack(device: Device) -> str:
-    return "\n".join((device.id, device.name, device.address, *device.place)).casefold()
+    return "\n".join((device.id, device.name, device.address, " / ".join(device.place))).casefold()
