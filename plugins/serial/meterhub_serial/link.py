@@ -53,9 +53,10 @@ class SerialLink(Link):
             except Exception as error:  # noqa: BLE001 - the boundary to pyserial, which raises many kinds
                 host.trouble(f"cannot open {self._port}: {_words(error)}")
             else:
+                self._channel = channel
+                await channel.made.wait()  # the transport tells it one turn of the loop later
                 host.trouble("")
                 wait_s = FIRST_RETRY_S
-                self._channel = channel
                 channel.use(host.attach(host.collectors[0].id, channel))
                 await channel.ended.wait()
                 if channel.cause != "silent":
@@ -85,6 +86,7 @@ class SerialChannel(asyncio.Protocol, Channel):
     def __init__(self, peer: str) -> None:
         self.peer = peer
         self.cause = ""
+        self.made = asyncio.Event()
         self.ended = asyncio.Event()
         self._transport: Any = None
         self._user: ChannelUser | None = None
@@ -98,6 +100,7 @@ class SerialChannel(asyncio.Protocol, Channel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
         self._transport = transport
+        self.made.set()
         if self.cause:
             self._transport.abort()
 
