@@ -60,7 +60,7 @@ class Line(Dialogues):
         self.config = config
         self.facts = facts or LinkFacts()
         self.on_unsolicited = on_unsolicited
-        self.trace = Trace()
+        self.trace = Trace(clock)
         self._codec_makers = codecs
         self._codecs: dict[str, Codec] = {}
         self._codec: Codec | None = None
@@ -119,7 +119,7 @@ class Line(Dialogues):
         figures.bytes_in += len(data)
         figures.wire_s += len(data) * self._byte_s
         meter_id = self._stack[-1].meter_id if self._phase == BUSY else ""
-        self.trace.add((self._clock.now(), RECEIVED, meter_id, data[:LONGEST_ANSWER], ""))
+        self.trace.add((now, RECEIVED, meter_id, data[:LONGEST_ANSWER], ""))
         if self._envelope is not None:
             data = self._envelope.unwrap(data)
         codec = self._codec
@@ -161,7 +161,7 @@ class Line(Dialogues):
         self._stale = None
         for codec in self._codecs.values():
             codec.reset()
-        self.trace.add((self._clock.now(), EVENT, "", b"", f"link down: {cause}"))
+        self.trace.add((self._clock.monotonic(), EVENT, "", b"", f"link down: {cause}"))
         for job in self._stack[::-1]:
             self._cut(job, f"the connection was lost: {cause}")
         self._running = False
@@ -214,7 +214,7 @@ class Line(Dialogues):
         figures.tries += 1
         figures.bytes_out += size
         figures.wire_s += size * self._byte_s
-        self.trace.add((self._clock.now(), SENT, job.meter_id, data, f"try {job.tried + 1}" if job.tried else ""))
+        self.trace.add((now, SENT, job.meter_id, data, f"try {job.tried + 1}" if job.tried else ""))
         self._sent_at = now
         self._sent_bytes = size
         self._stale = None
@@ -267,7 +267,7 @@ class Line(Dialogues):
     def _foreign(self, frame: Any, now: float) -> None:
         """A valid frame that answers nothing that is asked now: never taken, only counted."""
         self.figures.foreign += 1
-        self.trace.add((self._clock.now(), EVENT, "", b"", f"not asked for: {frame!r:.120}"))
+        self.trace.add((now, EVENT, "", b"", f"not asked for: {frame!r:.120}"))
         if self._stale is not None and self._stale(frame):
             self._stale = None
             self._clear_at = now
@@ -283,7 +283,7 @@ class Line(Dialogues):
         assert ask is not None
         self.figures.timeouts += 1
         self.figures.busy(now - self._sent_at, now)
-        self.trace.add((self._clock.now(), EVENT, job.meter_id, b"", "no answer"))
+        self.trace.add((now, EVENT, job.meter_id, b"", "no answer"))
         self._phase = FREE
         self._clear_at = max(self._last_byte + self.config.quiet_s, now + self.config.gap_s)
         self._silence_until = now + SILENCE_LIMIT_S

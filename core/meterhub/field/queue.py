@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from enum import IntEnum
 from typing import Any, TypeAlias
@@ -108,7 +108,7 @@ class JobQueue:
     NOTHING = 99
 
     def __init__(self) -> None:
-        self._levels: tuple[OrderedDict[str, deque[Job]], ...] = tuple(OrderedDict() for _ in Priority)
+        self._levels: tuple[OrderedDict[str, list[Job]], ...] = tuple(OrderedDict() for _ in Priority)
         self._count = 0
         self.best: int = self.NOTHING
 
@@ -125,7 +125,7 @@ class JobQueue:
         level = self._levels[job.priority]
         jobs = level.get(job.meter_id)
         if jobs is None:
-            level[job.meter_id] = deque((job,))
+            level[job.meter_id] = [job]
         else:
             jobs.append(job)
         self._count += 1
@@ -136,7 +136,7 @@ class JobQueue:
         """Take the next job; only when ``best`` is not ``NOTHING``."""
         level = self._levels[self.best]
         meter_id, jobs = next(iter(level.items()))
-        job = jobs.popleft()
+        job = jobs.pop(0)
         if jobs:
             level.move_to_end(meter_id)
         else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from meterhub.clock import Clock
+
 SENT, RECEIVED, EVENT = "sent", "received", "event"
 
 
@@ -21,11 +23,17 @@ class TraceEntry(NamedTuple):
 class Trace:
     """A ring of entries; the oldest fall out."""
 
-    def __init__(self, size: int = 200) -> None:
-        self._ring: deque[tuple[int, str, str, bytes, str]] = deque(maxlen=size)
+    def __init__(self, clock: Clock, size: int = 100) -> None:
+        self._clock = clock
+        self._ring: deque[tuple[float, str, str, bytes, str]] = deque(maxlen=size)
         self.add = self._ring.append
-        """Add one plain tuple in the order of ``TraceEntry``; a bare append, since it is called for every segment."""
+        """Add a plain tuple ``(Clock.monotonic(), direction, meter_id, data, note)``: a bare append, called often."""
 
     def entries(self, meter_id: str | None = None) -> list[TraceEntry]:
         """Oldest first; those of one meter when ``meter_id`` is given."""
-        return [TraceEntry(*one) for one in self._ring if meter_id is None or one[2] == meter_id]
+        now_ms, now = self._clock.now(), self._clock.monotonic()
+        return [
+            TraceEntry(now_ms - round((now - at) * 1000), direction, owner, data, note)
+            for at, direction, owner, data, note in self._ring
+            if meter_id is None or owner == meter_id
+        ]

@@ -31,14 +31,16 @@ class Register:
 
         ``(WAIT, b"", data)`` while more bytes may decide (never when ``final``), ``(UNKNOWN, b"", data)`` if none can.
         """
-        start = data.lstrip(BLANK)
-        if not final and (not start or self._may_grow(start)):
-            return WAIT, b"", data
-        for length in self._lengths:
-            collector_id = self._ids.get(start[:length])
-            if collector_id is not None and len(start) >= length:
-                return collector_id, start[:length], start[length:].lstrip(BLANK)
-        return UNKNOWN, b"", data
+        waits = False
+        for start in (data, data.lstrip(BLANK)):  # a registration may itself begin with a zero byte
+            if not final and (not start or self._may_grow(start)):
+                waits = True
+                continue
+            for length in self._lengths:
+                collector_id = self._ids.get(start[:length])
+                if collector_id is not None and len(start) >= length:
+                    return collector_id, start[:length], start[length:].lstrip(BLANK)
+        return WAIT if waits else UNKNOWN, b"", data
 
     def _may_grow(self, start: bytes) -> bool:
         """Could more bytes turn ``start`` into a longer packet than those that are there?"""

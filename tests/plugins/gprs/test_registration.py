@@ -56,6 +56,14 @@ def test_any_first_bytes_get_a_verdict(data):
     assert register.find(data, final=True)[0] != WAIT
 
 
+def test_a_registration_may_begin_with_a_zero_byte():
+    register = Register({b"\x00\x11\x22": "c1", b"\x11\x22": "c2"})
+    assert register.find(b"\x00\x11\x22")[0] == "c1"
+    assert register.find(b"\x00", final=False)[0] == WAIT
+    assert register.find(b"\r\n\x00\x11\x22h")[0] == "c2"
+    assert register.find(b"\x11\x22h")[0] == "c2"
+
+
 def test_the_longest_packet_wins_and_a_shorter_one_waits_for_what_may_follow():
     register = Register({b"DTU1": "c1", b"DTU10": "c10"})
     assert register.find(b"DTU10")[0] == "c10"
