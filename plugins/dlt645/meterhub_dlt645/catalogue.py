@@ -211,18 +211,18 @@ class Catalogue:
         return layout
 
     def _with_items(self, identifier: str, row: Row, name: str) -> Layout:
-        text = row.format
+        text = row.format.lstrip("*+")
         if text in ("raw", "none", "load", "joined"):
             return Layout(identifier, row, name, text, ())
-        if text.startswith("["):
-            members = tuple(text.strip("[]").split())
+        members = tuple(text.strip("[]").split()) if text.startswith("[") else ()
+        if members:
             fields = tuple(field for one in members for field in self._fields_of(one))
-            layout = Layout(identifier, row, name, "fields", fields)
-            layout.members = members
-            return layout
-        layout = Layout(identifier, row, name, "fields", tuple(self._fields(row, name, text.removeprefix("*"))))
-        layout.repeats = text.startswith("*")
-        layout.word = "tariff" if layout.repeats else ""
+        else:
+            fields = tuple(self._fields(row, name, text))
+        layout = Layout(identifier, row, name, "fields", fields)
+        layout.repeats = row.format[0] in "*+"
+        layout.word, layout.first = ("tariff", 0) if row.format[0] == "*" else ("", 1)
+        layout.members = () if layout.repeats else members
         return layout
 
     def _fields_of(self, identifier: str) -> tuple[Field, ...]:

@@ -18,8 +18,11 @@ Clause 5 of DL/T 645-2007. FE before the frame wakes the far end up and is no pa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from meterhub.errors import BadFrame, BadInput
+from meterhub_dlt645.catalogue import catalogue
+from meterhub_dlt645.formats import Format, Value
 
 PLUS_33 = bytes((value + 0x33) & 0xFF for value in range(256))
 MINUS_33 = bytes((value - 0x33) & 0xFF for value in range(256))
@@ -45,7 +48,8 @@ def _identifier_sizes(edition: str) -> bytes:
     return bytes(IDENTIFIER_BYTES[edition] if control in controls else 0 for control in range(256))
 
 
-IDENTIFIER_SIZES = {edition: _identifier_sizes(edition) for edition in IDENTIFIER_BYTES}
+IDENTIFIER_SIZES: dict[str | None, bytes] = {edition: _identifier_sizes(edition) for edition in IDENTIFIER_BYTES}
+IDENTIFIER_SIZES[None] = bytes(256)
 
 
 @dataclass(slots=True)
@@ -98,22 +102,33 @@ class Frame:
     @property
     def identifier(self) -> str | None:
         """The identifier in hex, high byte first, or None where this frame carries none."""
-        size = self.identifier_size
-        return self.raw[9 + size : 9 : -1].translate(MINUS_33).hex().upper() if size else None
-
-    @property
-    def identifier_size(self) -> int:
-        """Bytes of the identifier in this frame: 2, 4, or 0 where there is none."""
-        edition = self.edition
-        if edition is None:
-            return 0
-        size = IDENTIFIER_SIZES[edition][self.raw[8]]
-        return size if self.raw[9] >= size else 0
+        raw = self.raw
+        size = IDENTIFIER_SIZES[self.edition][raw[8]]
+        return raw[9 + size : 9 : -1].translate(MINUS_33).hex().upper() if 0 < size <= raw[9] else None
 
     @property
     def payload(self) -> bytes:
         """The data field after -33H and after the identifier."""
-        return self.raw[10 + self.identifier_size : -2].translate(MINUS_33)
+        raw = self.raw
+        size = IDENTIFIER_SIZES[self.edition][raw[8]]
+        return raw[10 + size if size <= raw[9] else 10 : -2].translate(MINUS_33)
+
+    @property
+    def value(self) -> Value:
+        """The value of a meter's answer that holds exactly one item, in the scale of its format; None otherwise."""
+        raw = self.raw
+        size = IDENTIFIER_SIZES[self.edition][raw[8]] if raw[8] & FROM_METER else 0
+        form = single_format(self.edition, raw[10 : 10 + size]) if self.edition and size else None
+        if form is None or raw[9] != size + form.size:
+            return None
+        return form.decode(raw[10 + size : -2].translate(MINUS_33))
+
+
+@lru_cache(maxsize=4096)
+def single_format(edition: str, wire_identifier: bytes) -> Format | None:
+    """The format behind an identifier (as on the wire) that stands for one item alone."""
+    layout = catalogue(edition).find(wire_identifier[::-1].translate(MINUS_33).hex().upper())
+    return layout.fields[0].format if layout is not None and layout.fixed() and len(layout.fields) == 1 else None
 
 
 def build(address: str, control: int, data: bytes = b"", edition: str | None = None, preamble: int = 0) -> Frame:
@@ -147,7 +162,9 @@ def edition_of(control: int, length: int) -> str | None:
 
 def decode_frame(data: bytes, edition: str | None = None) -> Frame:
     """Check that ``data`` is exactly one frame, FE before it allowed. Raises only ``BadFrame``, which says why."""
-    raw = data.lstrip(b"\xfe")
+    raw = bytes(data).lstrip(b"\xfe")
+    if edition not in IDENTIFIER_SIZES:
+        raise BadFrame(f"there is no edition {edition!r}; there are 1997 and 2007")
     if (
         len(raw) < 12
         or raw[0] != 0x68

@@ -44,8 +44,10 @@ def layout_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
     elif layout.kind == "fields" and data:
         if layout.repeats and layout.size and len(data) % layout.size == 1 and data[-1] == END_OF_BLOCK:
             data = data[:-1]  # some meters end a block so
-        if len(layout.fields) == 1 and not layout.fits(len(data)):
-            yield value(layout.fields[0].key, layout.fields[0].name, None, layout.fields[0].unit)
+        if len(data) != layout.size and not layout.repeats and not layout.members:
+            data = b""  # neither this item nor this record: nothing can be told from it
+        if not data or (len(layout.fields) == 1 and not layout.fits(len(data))):
+            yield from (value(field.key, field.name, None, field.unit) for field in layout.fields)
             return
         for field, at in layout.items(len(data)):
             yield from field_values(field, data[at : at + field.format.size])

@@ -1,0 +1,49 @@
+"""The shipped profiles, compiled, and meters of them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import meterhub_dlt645
+from meterhub.config.loader import load
+from meterhub.devices.profile import Profile
+from meterhub.devices.profile_file import build_profile
+from meterhub.testing.clock import MovableClock
+from meterhub.testing.conformance_protocol import SampleMeter
+from meterhub_dlt645.protocol import Dlt645
+
+FILES = {path.stem: path for path in meterhub_dlt645.register_profiles()}
+CLOCK = MovableClock()
+KINDS = {kind.name: (kind, Dlt645(kind.name[-4:], CLOCK)) for kind in meterhub_dlt645.register_protocols()}
+
+
+class World:
+    """A world for twins whose time a test sets: ``now`` in UTC milliseconds."""
+
+    def __init__(self, now: int = 1_767_225_600_000) -> None:
+        self.now = now
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def random(self, name):
+        from meterhub.clock import seeded
+
+        return seeded(name)
+
+    def pass_hours(self, hours: int) -> None:
+        self.now += hours * 3_600_000
+
+
+@lru_cache
+def profile(name: str) -> Profile:
+    return build_profile(load(FILES[name]), KINDS)
+
+
+def protocol(edition: str = "2007") -> Dlt645:
+    return Dlt645(edition, CLOCK)
+
+
+def meter(name: str = "dlt645-2007-single-phase", address: str = "000000000161", **options) -> SampleMeter:
+    model = profile(name)
+    return SampleMeter(f"m-{address}", address, dict(model.options) | options, model.points, model.commands)
