@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from meterhub.config.entries import Site
+
 BLOCKS = "ABC"
 ROOMS_PER_FLOOR = 5
 SITE_FILE = "site.yaml"
@@ -86,3 +88,8 @@ def write_site(folder: Path, meters: int, port: int, language: str) -> Path:
     path = folder / SITE_FILE
     path.write_text(site_text(meters, port, language), encoding="utf-8")
     return path
+
+
+def silent_meters(site: Site) -> set[str]:
+    """One dead meter per estate, so that a newcomer sees what that looks like."""
+    return {site.meters[-1].id} if len(site.meters) > 1 else set()

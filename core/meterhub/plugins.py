@@ -99,6 +99,10 @@ class Plugins:
         """The record of a plugin, or None."""
         return self._records.get(name)
 
+    def broken(self) -> bool:
+        """Whether a listed plugin failed or was left out, so that what it would have brought is missing."""
+        return any(one.state in (PluginState.FAILED, PluginState.DISABLED) for one in self._records.values())
+
     def find(self) -> None:
         """Look at the entry points, then at the deployer's folder; imports nothing yet."""
         for entry in importlib.metadata.entry_points(group=GROUP):

@@ -61,8 +61,9 @@ class CollectorConfig:
 class LinkHost(Protocol):
     """What the hub offers to a link."""
 
-    collectors: Sequence[CollectorConfig]
-    """The collectors that the configuration puts on this link. A serial link finds one, with the link's own id."""
+    @property
+    def collectors(self) -> Sequence[CollectorConfig]:
+        """The collectors that the configuration puts on this link. A serial link finds one, with the link's own id."""
 
     def attach(self, collector_id: str, channel: Channel) -> ChannelUser:
         """A collector is there. The newest channel wins: an older one of the same id is closed as ``replaced``."""

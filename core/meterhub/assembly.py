@@ -1,0 +1,235 @@
+"""The assembly: makes lines, collectors, links and devices of what the site file says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from meterhub.bus import Bus
+from meterhub.clock import Clock
+from meterhub.config.cross import check_link_types, check_profiles
+from meterhub.config.entries import CollectorEntry, LineEntry, LinkEntry, MeterEntry, Site
+from meterhub.config.schema import check
+from meterhub.config.site import check_options
+from meterhub.devices.device import Device, Status
+from meterhub.devices.profile import Profile
+from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.field.collector import Collector
+from meterhub.field.line import Line
+from meterhub.field.line_config import LineConfig
+from meterhub.field.link import CollectorConfig, Link
+from meterhub.field.link_desk import LinkDesk
+from meterhub.plugins import Plugins
+from meterhub.registry import Registry, flat
+
+COLLECTOR = Profile("collector", "", {"en": "Transparent collector", "zh": "透传采集器", "ja": "透過型集約装置"})
+PORT = Profile("port", "", {"en": "Serial port", "zh": "串口", "ja": "シリアルポート"})
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """One link with what stands on it, all options checked. A link that is not dialled into is its own collector."""
+
+    entry: LinkEntry
+    options: dict[str, Any]
+    collectors: tuple[CollectorConfig, ...]
+    lines: Mapping[str, tuple[LineEntry, ...]]
+
+
+@dataclass(slots=True)
+class Field:
+    """The field side as built: links with their desks, collectors and lines by id."""
+
+    links: list[tuple[Link, LinkDesk]] = field(default_factory=list)
+    collectors: dict[str, Collector] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+
+
+def plan_links(site: Site, registry: Registry, plugins: Plugins) -> list[LinkPlan]:
+    """Check every link and collector against its kind; raises ``ConfigErrors`` with all that is wrong.
+
+    What a plugin that failed would have brought is no mistake of the site file: its links are left out.
+    """
+    missing = check_link_types(site, registry.links, [plugin.name for plugin in plugins])
+    missing += check_profiles(site, registry.profiles)
+    mistakes = [] if plugins.broken() else missing
+    plans = []
+    for entry in site.links:
+        if entry.type in registry.links:
+            try:
+                plans.append(_plan(entry, site, registry))
+            except ConfigError as error:
+                mistakes += flat(error)
+    if mistakes:
+        raise ConfigErrors(mistakes)
+    return plans
+
+
+def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
+    kind = registry.links[entry.type]
+    options = check_options(entry, kind.schema)
+    if not kind.dial_in:
+        options["lines"] = [_wire_settings(line) for line in entry.lines]
+        return LinkPlan(entry, options, (CollectorConfig(entry.id),), {entry.id: entry.lines})
+    mine = [one for one in site.collectors if one.link == entry.id and not one.disabled]
+    mistakes: list[ConfigError] = []
+    configs = []
+    for one in mine:
+        try:
+            configs.append(CollectorConfig(one.id, check_options(one, kind.collector_schema)))
+        except ConfigError as error:
+            mistakes += flat(error)
+    if mistakes:
+        raise ConfigErrors(mistakes)
+    return LinkPlan(entry, options, tuple(configs), {one.id: one.lines for one in mine})
+
+
+def _wire_settings(line: LineEntry) -> dict[str, Any]:
+    return {"baud": line.baud, "bits": line.bits, "parity": line.parity, "stop": line.stop}
+
+
+def build_field(plans: list[LinkPlan], registry: Registry, plugins: Plugins, clock: Clock, bus: Bus) -> Field:
+    """Open nothing yet: links, desks, collectors and lines, ready to be started."""
+    built = Field()
+    codecs = {name: protocol.codec for name, (_, protocol) in registry.protocols.items()}
+    for plan in plans:
+        if plan.entry.disabled:
+            continue
+        kind = registry.links[plan.entry.type]
+        link = kind.open(plugins.context(registry.owners[kind.name]), plan.options)
+        heartbeat_s = plan.options.get("heartbeat", {}).get("every")
+        collectors = []
+        for config in plan.collectors:
+            lines = [Line(line_config(one), clock, codecs, facts=link.facts) for one in plan.lines[config.id]]
+            built.lines.update({line.config.id: line for line in lines})
+            collectors.append(Collector(config, lines, clock, bus, heartbeat_s))
+        built.collectors.update({one.id: one for one in collectors})
+        built.links.append((link, LinkDesk(plan.entry.id, collectors, clock, bus)))
+    return built
+
+
+def line_config(entry: LineEntry) -> LineConfig:
+    """The settings of a wire as the line wants them."""
+    return LineConfig(
+        entry.id,
+        baud=entry.baud,
+        bits=entry.bits,
+        parity=entry.parity,
+        stop=entry.stop,
+        gap_s=entry.gap_s,
+        meter_gap_s=entry.meter_gap_s,
+        timeout_s=entry.timeout_s,
+        tries=entry.tries,
+        quiet_s=entry.quiet_s,
+    )
+
+
+def build_devices(site: Site, registry: Registry) -> list[Device]:
+    """Collectors and meters of the site file; raises ``ConfigErrors`` for addresses and options that do not fit."""
+    operator = site.hub.operator
+    devices = [_collector_device(one, operator) for one in site.collectors]
+    ports = [one for one in site.links if one.type in registry.links and not registry.links[one.type].dial_in]
+    devices += [_port_device(one, site, registry) for one in ports]
+    reachable = set(_lines_in_use(site))
+    mistakes: list[ConfigError] = []
+    for entry in site.meters:
+        try:
+            if entry.profile in registry.profiles:
+                devices.append(_meter_device(entry, registry, operator, entry.line in reachable))
+            else:
+                devices.append(_orphan(entry, operator))
+        except ConfigError as error:
+            mistakes += flat(error)
+    if mistakes:
+        raise ConfigErrors(mistakes)
+    return devices
+
+
+def _lines_in_use(site: Site) -> Iterator[str]:
+    """The ids of lines whose link and collector are not disabled."""
+    off = {one.id for one in site.links if one.disabled}
+    for link in site.links:
+        if not link.disabled:
+            yield from (line.id for line in link.lines)
+    for collector in site.collectors:
+        if not collector.disabled and collector.link not in off:
+            yield from (line.id for line in collector.lines)
+
+
+def _collector_device(entry: CollectorEntry, operator: str) -> Device:
+    return Device(
+        entry.id,
+        "collector",
+        COLLECTOR,
+        parent=entry.link,
+        name=entry.name,
+        place=entry.place,
+        site=entry.site,
+        operator=operator,
+        origin=entry.where,
+    )
+
+
+def _port_device(entry: LinkEntry, site: Site, registry: Registry) -> Device:
+    return Device(
+        entry.id,
+        "collector",
+        PORT,
+        owner=registry.owners[entry.type].name,
+        name=entry.name,
+        site=site.sites[0].id,
+        operator=site.hub.operator,
+        origin=entry.where,
+    )
+
+
+def _orphan(entry: MeterEntry, operator: str) -> Device:
+    """A meter whose profile or protocol a failed plugin would have brought: shown, but not read."""
+    unknown = Profile(entry.profile, "", {"en": entry.profile})
+    device = Device(
+        entry.id,
+        "meter",
+        unknown,
+        parent=entry.line,
+        address=entry.address,
+        name=entry.name,
+        place=entry.place,
+        site=entry.site,
+        operator=operator,
+        origin=entry.where,
+    )
+    device.status = Status.CONFIG_ERROR
+    device.detail = f"the profile {entry.profile} is missing because a plugin failed; see the page Plugins"
+    return device
+
+
+def _meter_device(entry: MeterEntry, registry: Registry, operator: str, reachable: bool) -> Device:
+    profile = registry.profiles[entry.profile]
+    kind, protocol = registry.protocols[profile.protocol]
+    try:
+        address = protocol.address(entry.address)
+    except ConfigError as error:
+        raise ConfigError(error.message, where=entry.where, hint=error.hint) from None
+    options = None
+    if entry.options:
+        given = check(entry.options, kind.schema, where=entry.where, path=f"meters[{entry.id}].options")
+        options = {**profile.options, **{name: given[name] for name in entry.options}}
+    device = Device(
+        entry.id,
+        "meter",
+        profile,
+        owner=registry.owners[profile.protocol].name,
+        parent=entry.line,
+        address=address,
+        name=entry.name,
+        place=entry.place,
+        site=entry.site,
+        operator=operator,
+        options=options,
+        origin=entry.where,
+    )
+    if entry.disabled or not reachable:
+        device.status = Status.DISABLED
+        device.detail = "disabled in the site file" if entry.disabled else "its line is disabled in the site file"
+    return device

@@ -1,0 +1,297 @@
+"""The Hub: the one root object. It builds the rooms in their order, starts them, and stops them the other way round."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import traceback
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from meterhub import __version__
+from meterhub.action_journal import StoredRuns
+from meterhub.actions import Actions
+from meterhub.assembly import Field, LinkPlan, build_devices, build_field, plan_links
+from meterhub.bus import Bus, Listener
+from meterhub.clock import Clock
+from meterhub.collection_people import people_collections
+from meterhub.collections import Collection
+from meterhub.config.entries import ScheduleEntry, Site
+from meterhub.devices.device import Device, Status
+from meterhub.devices.entity import QUALITIES, Quality, State
+from meterhub.devices.reader import Reader
+from meterhub.devices.states import Estate, StatesChanged
+from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.estate_collections import estate_collections
+from meterhub.meter_actions import MeterActions
+from meterhub.people.people import People
+from meterhub.plugins import Plugins
+from meterhub.registry import Registry, build_registry, flat
+from meterhub.schedules import Schedule, Schedules, StoredDueRows
+from meterhub.spell_book import SpellBook
+from meterhub.store.recorder import Recorder
+from meterhub.store.sqlite import SqliteStore
+from meterhub.tasks import Tasks
+from meterhub.web.rooms import Rooms
+
+DAY_S = 86_400
+QUALITY_NUMBER = {quality: number for number, quality in enumerate(QUALITIES)}
+BOOLEAN_KINDS = ("switch", "boolean")
+
+log = logging.getLogger(__name__)
+
+
+def load_plugins(
+    site: Site,
+    clock: Clock,
+    spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
+    disabled: Iterable[str] = (),
+) -> tuple[Plugins, Registry, list[LinkPlan]]:
+    """Everything that can be checked without starting; raises ``ConfigErrors`` with all mistakes."""
+    plugins = Plugins(clock, site.hub.data, spawn, site.folder / "plugins")
+    plugins.find()
+    listed = {name: (entry.config, entry.where) for name, entry in site.plugins.items()}
+    mistakes = [one for error in plugins.set_up(listed, disabled) for one in flat(error)]
+    registry, in_profiles = build_registry(plugins, site.folder / "profiles")
+    if not plugins.broken():
+        mistakes += in_profiles
+    if mistakes:
+        raise ConfigErrors(mistakes)
+    return plugins, registry, plan_links(site, registry, plugins)
+
+
+class Hub:
+    """The running system of one site file.
+
+    ``await start()`` brings everything up but the web server, ``rooms()`` is what that server needs, ``await stop()``
+    ends in order. ``disabled`` names plugins to leave out.
+    """
+
+    store: SqliteStore
+    recorder: Recorder
+    people: People
+    journal: StoredRuns
+    actions: Actions
+    schedules: Schedules
+    spells: SpellBook
+    plugins: Plugins
+
+    def __init__(self, site: Site, clock: Clock | None = None, *, disabled: Iterable[str] = ()) -> None:
+        self.site = site
+        self.clock = clock or Clock()
+        self.bus = Bus(self._listener_failed)
+        self.tasks = Tasks(self.clock, self._task_failed)
+        self.estate = Estate(self.bus, self.clock)
+        self.reader = Reader(self.estate, self.clock)
+        self.field = Field()
+        self.collections: dict[str, Collection] = {}
+        self.started_ms = 0
+        self._disabled = tuple(disabled)
+
+    def spawn(self, owner: str, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine in the background on behalf of ``owner``."""
+        return self.tasks.spawn(owner, coroutine)
+
+    async def start(self) -> None:
+        """Bring up all rooms; raises ``ConfigErrors`` or ``StoreError`` and leaves nothing running."""
+        self.started_ms = self.clock.now()
+        self.plugins, registry, plans = load_plugins(self.site, self.clock, self.spawn, self._disabled)
+        devices = build_devices(self.site, registry)
+        await self._open_store()
+        try:
+            for device in devices:
+                self.estate.add(device)
+            await self._restore_states()
+            await self._open_rooms()
+            self._register(registry)
+            await self._open_field(plans, registry)
+            await self.schedules.start(self._schedule(one) for one in self.site.schedules)
+        except BaseException:
+            await self.stop()
+            raise
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    async def stop(self) -> None:
+        """Stop asking, close the links, keep what was read, close the store."""
+        if hasattr(self, "schedules"):
+            self.schedules.stop()
+        for link, desk in self.field.links:
+            await link.close()
+            desk.stop()
+        await self.tasks.stop()
+        if hasattr(self, "spells"):
+            await self.spells.close()
+        if hasattr(self, "people"):
+            self.people.close()
+        await self.recorder.close()
+        await self.store.close()
+
+    def rooms(self) -> Rooms:
+        """The collaborators of the web."""
+        return Rooms(
+            self.clock,
+            self.bus,
+            self.estate,
+            self.actions,
+            self.collections,
+            self.people,
+            self.spawn,
+            self.site.hub.time_zone,
+            name=self.site.hub.name,
+            language=self.site.hub.language,
+            version=__version__,
+            started_ms=self.started_ms,
+            store=self.store,
+            recorder=self.recorder,
+            journal=self.journal,
+            schedules=self.schedules,
+            plugins=lambda: self.plugins,
+            lines=lambda: self.field.lines,
+            collectors=self.field.collectors.values,
+            spells=self.spells.spells,
+            trusted_proxies=tuple(str(one) for one in self.site.web.trusted_proxies),
+            scope=self.site.hub.operator,
+        )
+
+    async def _open_store(self) -> None:
+        data: Path = self.site.hub.data
+        self.store = await SqliteStore.open(data, self.clock, zone=self.site.hub.time_zone)
+        self.recorder = Recorder(self.store, self.clock)
+        self.spawn("recorder", self.recorder.run())
+        self.bus.on(StatesChanged, self._record)
+
+    async def _restore_states(self) -> None:
+        """Give every entity its number and its last stored value."""
+        entities = [entity for device in self.estate.values() for entity in device.entities]
+        numbers = await self.store.series([entity.id for entity in entities])
+        by_number = {}
+        for entity in entities:
+            entity.series = numbers[entity.id]
+            by_number[entity.series] = entity
+        for series, measured_ms, value, quality in await self.store.load_latest():
+            known = by_number.get(series)
+            if known is None:
+                continue
+            if known.definition.kind in BOOLEAN_KINDS and isinstance(value, int):
+                value = bool(value)
+            known.state = State(value, QUALITIES[quality], measured_ms, measured_ms)
+            known.device.answered_ms = max(known.device.answered_ms, measured_ms)
+
+    async def _open_rooms(self) -> None:
+        self.people = await People.open(self.store, self.clock)
+        self.spawn("people", self._prune_people())
+        self.journal = StoredRuns(self.store, self.clock)
+        interrupted = await self.journal.close_open_runs()
+        if interrupted:
+            log.warning("%d commands were interrupted by the last stop and are marked failed", interrupted)
+        self.actions = Actions(self.bus, self.clock, self.journal, self.estate.get, self.spawn)
+        rows = StoredDueRows(self.store, self.clock)
+        self.schedules = Schedules(self.bus, self.clock, self.actions, rows, self.select, self.spawn)
+        self.spells = SpellBook(self.store, self.clock, self.bus, self.estate, self.spawn)
+        await self.spells.open([one.id for one in self.estate.values() if one.kind == "collector"])
+        self.spawn("spells", self.spells.keep_alive())
+
+    def _register(self, registry: Registry) -> None:
+        self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
+        for action in MeterActions(self.reader).actions():
+            self.actions.register(action)
+        for plugin, action in self.plugins.call("register_actions"):
+            self._guarded(plugin, partial(self.actions.register, action))
+        own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
+        self.collections.update({one.name: one for one in own})
+        for _, collection in self.plugins.call("register_collections"):
+            self.collections.setdefault(collection.name, collection)
+
+    def _guarded(self, plugin: Any, register: Callable[[], None]) -> None:
+        try:
+            register()
+        except Exception as error:  # noqa: BLE001 - the boundary to what a plugin brought
+            self.plugins.fail(plugin, error)
+
+    async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
+        self.field = build_field(plans, registry, self.plugins, self.clock, self.bus)
+        self.reader.lines.update(self.field.lines)
+        for link, desk in self.field.links:
+            desk.start()
+            try:
+                await link.open(desk)
+            except ConfigError as error:
+                desk.trouble(error.message)
+                raise
+
+    def select(self, target: Mapping[str, Any]) -> Sequence[Device]:
+        """The devices that a schedule's ``target:`` names; its keys must all hold. Disabled ones are left out."""
+        kind = "collector" if target.get("all") == "collectors" else "meter"
+        return [one for one in self.estate.values() if one.kind == kind and self._aimed_at(one, target)]
+
+    def _aimed_at(self, device: Device, target: Mapping[str, Any]) -> bool:
+        if device.status in (Status.DISABLED, Status.CONFIG_ERROR):
+            return False
+        facts: dict[str, Callable[[Any], bool]] = {
+            "all": lambda _: True,
+            "meters": lambda wanted: device.id in wanted,
+            "line": lambda wanted: device.parent in _names(wanted),
+            "collector": lambda wanted: self._collector_of(device) in _names(wanted),
+            "profile": lambda wanted: device.profile.id in _names(wanted),
+            "site": lambda wanted: device.site in _names(wanted),
+            "place": lambda wanted: device.place[: len(wanted)] == tuple(wanted),
+        }
+        return all(facts[key](wanted) for key, wanted in target.items())
+
+    def _collector_of(self, device: Device) -> str:
+        for collector in self.field.collectors.values():
+            if any(line.config.id == device.parent for line in collector.lines):
+                return collector.id
+        return ""
+
+    def _schedule(self, entry: ScheduleEntry) -> Schedule:
+        return Schedule(
+            entry.id,
+            entry.action,
+            entry.target,
+            self.site.hub.time_zone,
+            cron=entry.cron,
+            every_s=entry.every_s,
+            params=entry.params,
+            catch_up=entry.catch_up,
+            enabled=entry.enabled,
+            origin=entry.where,
+        )
+
+    def _record(self, message: StatesChanged) -> None:
+        """Hand what came to the recorder; one call per poll."""
+        rows = []
+        for entity in message.changes:
+            state = entity.state
+            if state is not None:
+                rows.append((entity.series, state.measured_ms, state.value, QUALITY_NUMBER[Quality(state.quality)]))
+        self.recorder.add(rows)
+
+    async def _prune_people(self) -> None:
+        while True:
+            await self.people.prune()
+            await self.clock.sleep(DAY_S)
+
+    def _listener_failed(self, listener: Listener, message: Any, error: Exception) -> None:
+        """A listener raised: name its plugin, or ourselves, with file and line."""
+        self._name(f"a listener of {type(message).__name__}", error)
+
+    def _task_failed(self, owner: str, error: BaseException) -> None:
+        self._name(owner, error)
+
+    def _name(self, what: str, error: BaseException) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
+        text = f"{what} failed at {place}: {type(error).__name__}: {error}"
+        blamed = None
+        if hasattr(self, "plugins"):
+            blamed = self.plugins.blame([frame.filename for frame in reversed(frames)], text)
+        log.error("plugin %s: %s" if blamed else "%s%s", blamed.name if blamed else "", text, exc_info=error)
+
+
+def _names(wanted: Any) -> Sequence[str]:
+    return (wanted,) if isinstance(wanted, str) else tuple(wanted)

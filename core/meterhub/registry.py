@@ -1,0 +1,74 @@
+"""The registry: which protocols, links and profiles the running plugins brought, opened and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from meterhub.config.loader import load
+from meterhub.devices.profile import Profile
+from meterhub.devices.profile_file import build_profile
+from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.field.link import LinkType
+from meterhub.field.protocol import Protocol, ProtocolType
+from meterhub.plugins import Plugin, Plugins
+
+
+@dataclass(slots=True)
+class Registry:
+    """What can be named in a site file. ``owners`` maps a protocol or link type to the plugin that brought it."""
+
+    protocols: dict[str, tuple[ProtocolType, Protocol]] = field(default_factory=dict)
+    links: dict[str, LinkType] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    owners: dict[str, Plugin] = field(default_factory=dict)
+
+
+def build_registry(plugins: Plugins, profile_folder: Path) -> tuple[Registry, list[ConfigError]]:
+    """Collect what the plugins register, then the deployer's own profiles; all mistakes in them are returned."""
+    registry = Registry()
+    mistakes: list[ConfigError] = []
+    for plugin, kind in plugins.call("register_protocols"):
+        if _new(registry.protocols, kind.name, "protocol", plugin, plugins):
+            registry.protocols[kind.name] = (kind, kind.open(plugins.context(plugin), plugin.config))
+            registry.owners[kind.name] = plugin
+    for plugin, link_type in plugins.call("register_links"):
+        if _new(registry.links, link_type.name, "link type", plugin, plugins):
+            registry.links[link_type.name] = link_type
+            registry.owners[link_type.name] = plugin
+    for plugin, source in plugins.call("register_profiles"):
+        _add_profile(registry, source, source.parent if isinstance(source, Path) else None, plugin.origin, mistakes)
+    for path in sorted(profile_folder.glob("*.yaml")) if profile_folder.is_dir() else ():
+        _add_profile(registry, path, profile_folder.parent, str(path), mistakes)
+    return registry, mistakes
+
+
+def _new(known: Mapping[str, Any], name: str, what: str, plugin: Plugin, plugins: Plugins) -> bool:
+    """Whether the name is free; else the plugin that came second is told so."""
+    if name not in known:
+        return True
+    plugins.fail(plugin, ConfigError(f"the {what} {name} is brought by another plugin already", where=plugin.origin))
+    return False
+
+
+def _add_profile(
+    registry: Registry, source: Any, folder: Path | None, origin: str, mistakes: list[ConfigError]
+) -> None:
+    try:
+        content = load(source, folder) if isinstance(source, Path) else source
+        profile = build_profile(content, registry.protocols, origin="" if isinstance(source, Path) else origin)
+        if profile.id in registry.profiles:
+            first = registry.profiles[profile.id].origin
+            raise ConfigError(f"the profile {profile.id} is there already, in {first}", where=profile.origin)
+        registry.profiles[profile.id] = profile
+    except ConfigErrors as several:
+        mistakes += several.errors
+    except ConfigError as one:
+        mistakes.append(one)
+
+
+def flat(error: ConfigError) -> Iterable[ConfigError]:
+    """The single mistakes within an error."""
+    return error.errors if isinstance(error, ConfigErrors) else (error,)

@@ -1,0 +1,59 @@
+"""The twins: the collectors and meters of a site file, simulated, on the far end of its very links."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+from meterhub.assembly import LinkPlan, build_devices, line_config
+from meterhub.clock import Clock
+from meterhub.config.entries import Site
+from meterhub.devices.device import Device
+from meterhub.errors import ConfigError
+from meterhub.hub import load_plugins
+from meterhub.registry import Registry
+from meterhub.sim.wire import Wire
+from meterhub.sim.world import World
+from meterhub.tasks import Tasks
+
+
+async def run_twins(
+    site: Site, clock: Clock, *, seed: int = 1, speed: float = 1.0, silent: Collection[str] = ()
+) -> None:
+    """Let the twins of a whole site file live until cancelled. ``silent`` names meters that do not answer.
+
+    Raises ``ConfigErrors`` as the hub itself would, and ``ConfigError`` when no link of the file can be simulated.
+    """
+    tasks = Tasks(clock)
+    _, registry, plans = load_plugins(site, clock, tasks.spawn)
+    world = World(clock, seed, speed)
+    devices = build_devices(site, registry)
+    ends = []
+    for plan in plans:
+        kind = registry.links[plan.entry.type]
+        if kind.simulate is not None and not plan.entry.disabled:
+            wires = _wires(plan, devices, registry, world, silent)
+            ends.append(kind.simulate(plan.options, plan.collectors, wires, world))
+    if not ends:
+        raise ConfigError("no link of this file can be simulated", where=str(site.file))
+    await asyncio.gather(*ends)
+
+
+def _wires(
+    plan: LinkPlan, devices: list[Device], registry: Registry, world: World, silent: Collection[str]
+) -> Mapping[str, Wire]:
+    """One wire per collector, with the twins of the meters on its first line."""
+    wires = {}
+    for collector_id, lines in plan.lines.items():
+        if not lines:
+            continue
+        config = line_config(lines[0])
+        char_bits = 1 + config.bits + (config.parity != "none") + config.stop
+        wire = wires[collector_id] = Wire(world, config.id, baud=config.baud, char_bits=char_bits)
+        for device in devices:
+            if device.parent == config.id and device.id not in silent and device.profile.protocol:
+                _, protocol = registry.protocols[device.profile.protocol]
+                twin = protocol.simulate(device, world)
+                if twin is not None:
+                    wire.add(protocol, twin)
+    return wires
