@@ -56,6 +56,7 @@ async def chart(
     compared = used and any(row["before"] for row in rows)
     return {
         "title": title,
+        "unit": definition.unit,
         "column": f"{title} ({definition.unit})" if definition.unit else title,
         "form": "bars" if used else "line",
         "zone": str(zone),

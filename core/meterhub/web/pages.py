@@ -161,11 +161,11 @@ def for_users(handler: Handler) -> Handler:
 
 def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     """Add all pages, their static files and the error page; the pages of collections, plain names, come last."""
-    from meterhub.web import pages_account, pages_device, pages_list, pages_login, pages_overview
+    from meterhub.web import pages_account, pages_bulk, pages_device, pages_list, pages_login, pages_overview
 
     site = Site(rooms)
     app.router.add_routes(pages_login.routes(site))
-    for module in (pages_overview, pages_account, pages_device, pages_list):
+    for module in (pages_overview, pages_account, pages_device, pages_bulk, pages_list):
         for one in module.routes(site):
             app.router.add_route(one.method, one.path, for_users(one.handler))
 

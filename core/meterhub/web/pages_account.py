@@ -80,9 +80,11 @@ class AccountPages:
         except NotLoggedIn:
             fields[0]["error"] = texts(mark("The old password is wrong."))
         except BadInput as problem:
-            error = problem
-            if problem.where in ("password", "new"):
-                fields[1]["error"], error = problem.message, None
+            at = {"password": 1, "new": 1, "old": 0}.get(problem.where)
+            if at is None:
+                error = problem
+            else:
+                fields[at]["error"] = problem.message
         else:
             raise web.HTTPSeeOther("/account?done=password")
         return await self._page(request, fields, error, status=400)

@@ -7,23 +7,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from markupsafe import Markup
 
 from meterhub.actions import Action, Run
 from meterhub.devices.device import Device, Status
 from meterhub.devices.entity import Entity, Role
 from meterhub.errors import BadInput, MeterHubError, NotFound
-from meterhub.field.collector import Collector
-from meterhub.field.figures import Figures
-from meterhub.schedules import Schedules
 from meterhub.texts import Texts, mark
 from meterhub.web import forms, values
-from meterhub.web.assets import icon
 from meterhub.web.beats import Spell, beats, spells_of
 from meterhub.web.charts import chart
+from meterhub.web.device_parts import CAUSE_WORDS, ValueRows, line_ids, line_summary, primary, sweep_s
 from meterhub.web.frames import frames_of
+from meterhub.web.list_parts import tile
 from meterhub.web.pages import Site
-from meterhub.web.pages_list import tile
 from meterhub.web.runs import run_view
 
 MOST_RUNS = 8
@@ -99,11 +95,13 @@ class DevicePages:
     async def _page(self, request: web.Request, device: Device, error: MeterHubError | None = None) -> web.Response:
         rooms, texts, now_ms = self._site.rooms, self._site.texts(request), self._site.rooms.clock.now()
         shown = [one for one in device.entities if not one.definition.hidden]
-        make = _Rows(texts, now_ms, sweep_s(rooms.schedules))
+        make = ValueRows(texts, now_ms, sweep_s(rooms.schedules))
         offered = rooms.actions.offered(device, request["actor"])
         is_collector = device.kind == "collector"
         spells = await spells_of(rooms, device, now_ms) if is_collector else []
         frames = frames_of(rooms, device)
+        leads, writes = primary(shown), _writes(device, shown, offered, texts)
+        written = {one["key"] for one in writes}
         return self._site.page(
             request,
             "device.html",
@@ -111,10 +109,14 @@ class DevicePages:
             device=self._about(device, texts),
             error=error,
             actions=[_action(one, device, texts) for one in offered if one.name != WRITE],
-            primary=[make.row(one, big=True) for one in primary(shown)],
-            groups=make.groups(shown),
-            settings=[make.row(one) for one in shown if one.definition.role is Role.SETTING],
-            writes=_writes(device, shown, offered, texts),
+            primary=[make.row(one, big=True) for one in leads],
+            groups=make.groups([one for one in shown if one not in leads]),
+            settings=[
+                {**make.row(one), "dialog": _dialog(one) if one.definition.key in written else ""}
+                for one in shown
+                if one.definition.role is Role.SETTING
+            ],
+            writes=writes,
             diagnostics=[make.row(one) for one in shown if one.definition.role is Role.DIAGNOSTIC],
             chart=await chart(rooms.store, device, request, rooms.zone, now_ms, texts),
             runs=[self._view(request, run, device) for run in rooms.actions.recent(device.id, MOST_RUNS)],
@@ -122,16 +124,16 @@ class DevicePages:
             technical=_technical(device, texts),
             behind=self._behind(request, device, texts) if is_collector else None,
             beats=beats(spells, now_ms, rooms.zone, texts) if is_collector else None,
-            spells=self._spells(spells, now_ms),
+            spells=self._spells(spells, now_ms, texts),
         )
 
     def _about(self, device: Device, texts: Texts) -> dict[str, Any]:
         listed = "collectors" if device.kind == "collector" else self._site.meters_list
         title = self._site.rooms.collections.get(listed)
         crumbs = [{"href": f"/{listed}", "label": texts.pick(title.title) if title is not None else listed}]
-        for part in device.place[:-1] if len(device.place) > 1 else device.place:
+        for part in device.place:
             crumbs.append({"href": f"/{listed}?{urlencode({'q': part})}", "label": part})
-        name = device.name or " ".join(device.place[-1:]) or device.id
+        name = device.name or device.id
         return {
             "id": device.id,
             "name": name,
@@ -179,96 +181,20 @@ class DevicePages:
             ],
         }
 
-    def _spells(self, spells: Sequence[Spell], now_ms: int) -> list[dict[str, str]]:
+    def _spells(self, spells: Sequence[Spell], now_ms: int, texts: Texts) -> list[dict[str, str]]:
         zone = self._site.rooms.zone
-        return [
-            {
-                "status": state if state in values.STATUSES else "link_down",
-                "times": f"{values.clock_time(since, zone, now_ms)} – "
-                + (values.clock_time(until, zone, now_ms) if until < now_ms else ""),
-                "cause": cause,
-            }
-            for state, since, until, cause in reversed(spells[-MOST_SPELLS:])
-        ]
-
-
-def line_ids(collector: Collector) -> tuple[str, ...]:
-    """The ids of a collector's lines."""
-    return tuple(one.config.id for one in collector.lines)
-
-
-def line_summary(figures: Figures, now_s: float, texts: Texts) -> str:
-    """How busy a line is and how many of its requests were answered."""
-    rate = figures.answers / figures.tries if figures.tries else 1.0
-    return texts(mark("%(busy)d %% busy, %(rate)d %% of %(tries)d requests answered")) % {
-        "busy": round(100 * figures.utilisation(now_s)),
-        "rate": round(100 * rate),
-        "tries": figures.tries,
-    }
-
-
-def sweep_s(schedules: Schedules | None) -> int:
-    """The seconds between two scheduled reads: the shortest of the plain intervals, 0 when there is none."""
-    return min((one.every_s for one in schedules or () if one.enabled and one.every_s), default=0)
-
-
-def primary(entities: Sequence[Entity]) -> list[Entity]:
-    """The few values that stand large: the first register that only grows, power, money, and what can be switched."""
-    chosen: list[Entity | None] = [
-        next((one for one in entities if one.definition.accumulate and one.definition.role is Role.READING), None),
-        next((one for one in entities if one.definition.meaning == "power"), None),
-        next((one for one in entities if one.definition.role is Role.MONEY), None),
-        next((one for one in entities if one.definition.role is Role.CONTROL), None),
-    ]
-    found = [one for one in chosen if one is not None]
-    return found or [one for one in entities if one.definition.role is Role.READING][:1]
-
-
-class _Rows:
-    """Makes the rows of values."""
-
-    def __init__(self, texts: Texts, now_ms: int, period_s: int) -> None:
-        self._texts = texts
-        self._now_ms = now_ms
-        self._period_s = period_s
-
-    def row(self, entity: Entity, big: bool = False) -> dict[str, Any]:
-        """One value with its name and when the device had it."""
-        value = values.live_value(entity, self._texts, self._now_ms, self._period_s)
-        if big and entity.definition.role is Role.CONTROL and entity.value in (True, False):
-            value = value.replace("<span", icon("on" if entity.value else "off", "word-icon") + "<span", 1)
-        return {
-            "name": self._texts.pick(entity.definition.name),
-            "value": Markup(value),
-            "measured_ms": entity.state.measured_ms if entity.state is not None else None,
-        }
-
-    def groups(self, entities: Sequence[Entity]) -> list[dict[str, Any]]:
-        """Readings, money and controls by the group that the profile gives, in its order."""
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for one in entities:
-            if one.definition.role in (Role.READING, Role.MONEY, Role.CONTROL):
-                groups.setdefault(one.definition.group, []).append(self.row(one))
-        return [
-            {"title": self._texts(GROUP_WORDS.get(name, name)) if name else "", "rows": rows}
-            for name, rows in groups.items()
-        ]
-
-
-GROUP_WORDS = {
-    "energy": mark("Energy"),
-    "power": mark("Power"),
-    "voltage": mark("Voltage"),
-    "current": mark("Current"),
-    "tariff": mark("Tariffs"),
-    "relay": mark("Relay"),
-    "valve": mark("Valve"),
-    "money": mark("Money"),
-    "water": mark("Water"),
-    "state": mark("State"),
-    "grid": mark("Grid"),
-}
-"""Names of the groups that profiles commonly use; another group shows the name its profile gives."""
+        shown = []
+        for state, since, until, cause in reversed(spells[-MOST_SPELLS:]):
+            begin = values.clock_time(since, zone, now_ms)
+            times = f"{begin} – {values.clock_time(until, zone, now_ms)}"
+            shown.append(
+                {
+                    "status": state if state in values.STATUSES else "link_down",
+                    "times": times if until < now_ms else texts(mark("since %(time)s")) % {"time": begin},
+                    "cause": texts(CAUSE_WORDS.get(cause, cause)),
+                }
+            )
+        return shown
 
 
 def _action(action: Action, device: Device, texts: Texts) -> dict[str, Any]:
@@ -303,7 +229,8 @@ def _writes(
         writes.append(
             {
                 "key": definition.key,
-                "title": texts.pick(definition.name),
+                "dialog": _dialog(entity),
+                "title": texts(mark("Change %(name)s")) % {"name": texts.pick(definition.name)},
                 "path": f"/devices/{device.id}/actions/{action.name}",
                 "effect": texts.pick(definition.confirm) or texts(mark("The meter is asked to confirm the new value.")),
                 "danger": action.danger.value,
@@ -311,6 +238,10 @@ def _writes(
             }
         )
     return writes
+
+
+def _dialog(entity: Entity) -> str:
+    return f"set-{entity.definition.key}"
 
 
 def _technical(device: Device, texts: Texts) -> list[tuple[str, str]]:

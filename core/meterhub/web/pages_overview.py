@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -40,7 +41,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
             meters=_meters(site, meters),
             readings=_readings(site.pulse.per_minute()),
             collectors=await _collectors(site, collectors[:MOST_COLLECTORS], texts, now_ms),
-            trouble=_trouble(site, meters),
+            trouble=_trouble(site, meters, texts),
             schedules=_schedules(site, texts),
             runs=_runs(site, request, texts),
         )
@@ -99,21 +100,31 @@ async def _collectors(site: Site, collectors: Sequence[Device], texts: Texts, no
     return shown
 
 
-def _trouble(site: Site, meters: Sequence[Device]) -> dict[str, Any]:
-    bad = sorted((one for one in meters if one.status in TROUBLE), key=lambda one: (one.since_ms, one.id))
-    rows = [
-        {
-            "id": one.id,
-            "name": one.name or one.id,
-            "status": one.status.value,
-            "detail": one.detail,
-            "place": " / ".join(one.place),
-            "since_ms": one.since_ms,
-        }
-        for one in bad[:MOST_TROUBLE]
-    ]
-    query = "&".join(f"status={word.value}" for word in TROUBLE)
-    return {"rows": rows, "total": len(bad), "href": f"/{site.meters_list}?{query}"}
+def _trouble(site: Site, meters: Sequence[Device], texts: Texts) -> dict[str, Any]:
+    """Meters that do not answer; those that share the cause stand together in one line."""
+    causes: dict[tuple[str, str, str], list[Device]] = {}
+    for one in sorted((one for one in meters if one.status in TROUBLE), key=lambda one: (one.since_ms, one.id)):
+        shared = one.parent if one.status is Status.LINK_DOWN else one.id
+        causes.setdefault((one.status.value, one.detail, shared), []).append(one)
+    ranked = sorted(causes.items(), key=lambda item: -len(item[1]))
+    query = urlencode([("status", word.value) for word in TROUBLE])
+    return {
+        "rows": [_cause(site, *cause, found, texts) for cause, found in ranked[:MOST_TROUBLE]],
+        "more": len(ranked) > MOST_TROUBLE,
+        "total": sum(len(found) for found in causes.values()),
+        "href": f"/{site.meters_list}?{query}",
+    }
+
+
+def _cause(site: Site, status: str, detail: str, line: str, found: Sequence[Device], texts: Texts) -> dict[str, Any]:
+    first = found[0]
+    one = {"status": status, "detail": detail or " / ".join(first.place), "since_ms": first.since_ms}
+    if len(found) == 1:
+        name = first.name or " / ".join(first.place) or first.id
+        return {**one, "id": first.id, "name": name, "href": f"/devices/{first.id}"}
+    query = urlencode({"status": status, "q": line})
+    name = texts.count("%(n)d meter", "%(n)d meters", len(found))
+    return {**one, "id": "", "name": name, "href": f"/{site.meters_list}?{query}"}
 
 
 def _schedules(site: Site, texts: Texts) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from meterhub.web.assets import asset, icon
 
 LIVE_PATH = "/api/v1/live"
 THEMES = ("system", "light", "dark")
+MAX_PIECES = 2_000
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -53,6 +54,32 @@ class Look:
         self.hub_name = hub_name
         self.zone = zone
         self._environments: dict[str, jinja2.Environment] = {}
+        self._pieces: dict[tuple[Any, ...], Markup] = {}
+
+    def piece(self, template: str, visitor: Visitor, key: tuple[Any, ...], **content: Any) -> Markup:
+        """A part of pages that depends on nothing but the language, the visitor's name and ``key``; drawn once."""
+        full = (template, visitor.language, visitor.name, *key)
+        known = self._pieces.get(full)
+        if known is None:
+            if len(self._pieces) >= MAX_PIECES:
+                self._pieces.clear()
+            drawn = self._environment(visitor.language).get_template(template).render(visitor=visitor, **content)
+            known = self._pieces[full] = Markup(drawn)
+        return known
+
+    def frame(self, visitor: Visitor, menu: Sequence[Entry], path: str) -> dict[str, Markup]:
+        """What stands around the content of a page: the rail, and the bar with what scripts copy from."""
+        section = max(
+            (one.href for one in menu if path == one.href or path.startswith(f"{one.href.rstrip('/')}/")),
+            key=len,
+            default="",
+        )
+        section = path if path == "/account" else section if section != "/" or path == "/" else ""
+        key = (tuple(menu), section)
+        return {
+            "rail": self.piece("_rail.html", visitor, key, menu=menu, section=section),
+            "foot": self.piece("_foot.html", visitor, key, menu=menu, section=section),
+        }
 
     def draw(self, template: str, visitor: Visitor, now_ms: int, **content: Any) -> str:
         """The page or fragment as HTML."""
@@ -77,9 +104,8 @@ class Look:
             template,
             visitor,
             now_ms,
-            menu=menu,
+            frame=self.frame(visitor, menu, request.path) if menu else {},
             here=request.path,
-            here_full=request.path_qs,
             facts=facts_for_scripts(texts, now_ms, LIVE_PATH if menu else ""),
             **content,
         )
@@ -111,7 +137,7 @@ class Look:
             "texts": texts,
             "pick": texts.pick,
             "asset": asset,
-            "icon": lambda name, classes="": Markup(icon(name, classes)),
+            "icon": _icon,
             "status": lambda word, watch="", classes="": Markup(values.status(word, texts, watch, classes)),
             "moment": lambda ms, now_ms=None: values.clock_time(ms, self.zone, now_ms),
             "statuses": values.ORDER,
@@ -120,6 +146,11 @@ class Look:
             "hub_name": self.hub_name,
             "grouped": values.grouped,
         }
+
+
+@cache
+def _icon(name: str, classes: str = "") -> Markup:
+    return Markup(icon(name, classes))
 
 
 def _age(look: Look, environment: jinja2.Environment, now_ms: int, ms: int | None) -> Markup:

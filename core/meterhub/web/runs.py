@@ -60,7 +60,7 @@ def _read_back(run: Run, device: Device | None, texts: Texts) -> list[dict[str, 
         definition = device.definition(key) if device is not None else None
         if definition is None:
             shown.append({"name": str(key), "text": str(value)})
-        elif not definition.hidden:
+        elif not definition.hidden and value is not None:
             text = f"{values.value_text(definition, value, texts)} {definition.unit}".strip()
             shown.append({"name": texts.pick(definition.name), "text": text})
     failed = result.get("failed") or {}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from html import escape
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +21,8 @@ from meterhub.texts import Texts
 from meterhub.web import values
 
 MAX_CACHED_ROWS = 20_000
+LONG_TEXT = 24
+"""Texts with more characters may wrap in a table; shorter ones stay on their line."""
 VIEWS = ("table", "tiles")
 
 
@@ -85,6 +88,8 @@ def parse(collection: Collection, path: str, given: Mapping[str, Any]) -> ListSt
         for one in collection.fields
         if one.filter and any(one.name == name for name in given)
     }
+    columns = tuple(name for name in dict.fromkeys(every("col")) if name in names)
+    usual = {one.name for one in collection.fields if one.column}
     sort = str(given.get("sort", ""))
     size = _whole(given.get("size"), PAGE_SIZES[0])
     view = str(given.get("view", "table"))
@@ -95,7 +100,7 @@ def parse(collection: Collection, path: str, given: Mapping[str, Any]) -> ListSt
         sort=sort if any(one.sort and one.name == sort.removeprefix("-") for one in collection.fields) else "",
         page=max(1, min(_whole(given.get("page"), 1), 1_000_000)),
         size=size if size in PAGE_SIZES else PAGE_SIZES[0],
-        columns=tuple(name for name in dict.fromkeys(every("col")) if name in names),
+        columns=() if set(columns) == usual else columns,
         view=view if view in VIEWS else "table",
     )
 
@@ -118,7 +123,8 @@ class Rows:
     """Rows of a collection as HTML; a row whose shown values did not change is not made again."""
 
     def __init__(self) -> None:
-        self._cache: dict[tuple[Any, ...], str] = {}
+        self._looks: dict[tuple[str, ...], dict[Any, str]] = {}
+        self._count = 0
 
     def html(
         self,
@@ -129,25 +135,34 @@ class Rows:
         zone: tzinfo,
     ) -> str:
         """The ``<tr>`` elements of these rows, joined."""
-        names = ["id", *[one.name for one in columns]]
-        look = (collection.name, texts.language, str(zone), *names)
+        names = ("id", *[one.name for one in columns])
+        if self._count > MAX_CACHED_ROWS:
+            self._looks, self._count = {}, 0
+        known = self._looks.setdefault((collection.name, texts.language, str(zone), *names), {})
+        named = [one.name for one in collection.fields if one.name == "name"]
+        values_of = itemgetter(*names, *named)
         out = []
         for row in rows:
-            key = (look, *[_key(row.get(name)) for name in names])
-            html = self._cache.get(key)
+            key = _key(row, values_of)
+            html = known.get(key)
             if html is None:
-                if len(self._cache) >= MAX_CACHED_ROWS:
-                    self._cache.clear()
-                html = self._cache[key] = _row(collection, columns, row, texts, zone)
+                self._count += 1
+                html = known[key] = _row(collection, columns, row, texts, zone)
             out.append(html)
         return "".join(out)
 
 
-def _key(value: Any) -> Any:
-    return value if value.__class__ in _HASHED else repr(value)
+def _key(row: Mapping[str, Any], values_of: Callable[[Any], Any]) -> Any:
+    """What a row shows, as a key; a row that lacks a field, or holds a list, has a slower one."""
+    try:
+        key = values_of(row)
+        hash(key)
+    except (KeyError, TypeError):
+        return repr(row)
+    return key
 
 
-_HASHED = (str, int, bool, type(None))
+_CLASSES = {"status": "state", "number": "num", "money": "num"}
 
 
 def _row(collection: Collection, columns: Sequence[Field], row: Mapping[str, Any], texts: Texts, zone: tzinfo) -> str:
@@ -165,7 +180,7 @@ def _row(collection: Collection, columns: Sequence[Field], row: Mapping[str, Any
             inner = f'<a class="main" href="{escape(link)}">{text}</a>' if link else text
             cells.append(f'<td class="first">{inner}</td>')
             continue
-        classes = "state" if one.type == "status" else "num" if one.type in ("number", "money") else ""
+        classes = _CLASSES.get(one.type, "long" if len(str(row.get(one.name) or "")) > LONG_TEXT else "")
         blank = " blank" if row.get(one.name) in (None, "", [], ()) else ""
         cells.append(f'<td class="{classes}{blank}" data-label="{escape(texts.pick(one.label))}">{text}</td>')
     return f"<tr>{''.join(cells)}</tr>"

@@ -132,7 +132,13 @@ def is_stale(entity: Entity, now_ms: int, sweep_s: int) -> bool:
 def live_value(entity: Entity, texts: Texts, now_ms: int, sweep_s: int) -> str:
     """A value with its unit that follows the live socket; grey when stale, a dash when unknown."""
     definition, state = entity.definition, entity.state
-    quality = "" if state is None else "stale" if is_stale(entity, now_ms, sweep_s) else state.quality.value
+    quality = (
+        ""
+        if state is None or state.value is None
+        else "stale"
+        if is_stale(entity, now_ms, sweep_s)
+        else state.quality.value
+    )
     words = words_of(definition, texts)
     data: dict[str, Any] = {
         "watch": entity.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from meterhub.devices.entity import EntityDef, Quality, Role
 from meterhub.devices.profile import Profile
 from meterhub.devices.states import Estate
 from meterhub.errors import NoAnswer
+from meterhub.field.figures import Figures
+from meterhub.field.trace import Trace
 from meterhub.people.people import People
 from meterhub.store.sqlite import SqliteStore
 from meterhub.tasks import Tasks
@@ -72,7 +75,7 @@ DEVICE_FIELDS = (
     Field("status", text("Status", "状态", "状態"), "status", filter=True),
     Field("place", text("Place", "位置", "場所"), search=True),
     Field("address", text("Address", "表号", "アドレス"), search=True),
-    Field("line", text("Line", "线路", "回線"), filter=True),
+    Field("line", text("Line", "线路", "回線"), filter=True, search=True),
     Field("model", text("Model", "型号", "機種"), filter=True, column=False),
     Field("answered_ms", text("Last answer", "最近应答", "最終応答"), "time"),
     Field("detail", text("Detail", "说明", "詳細"), sort=False),
@@ -101,19 +104,27 @@ def device_row(device: Device) -> dict[str, object]:
 
 
 class Wire:
-    """What stands behind the actions: meters that obey, but for those in ``deaf``; each waits for ``gate``."""
+    """What stands behind the actions: meters that obey, but for those in ``deaf``."""
 
     def __init__(self, estate: Estate, clock: Clock) -> None:
         self._estate = estate
         self._clock = clock
         self.deaf: set[str] = set()
         self.delay_s = 0.0
+        self.steps: asyncio.Queue[None] | None = None
+
+    async def _wait(self):
+        """Until the next step when a test holds the wire, else for the delay."""
+        if self.steps is not None:
+            await self.steps.get()
+        else:
+            await self._clock.sleep(self.delay_s)
 
     async def command(self, call):
         device = call.target
-        await self._clock.sleep(self.delay_s)
+        await self._wait()
         call.sent()
-        await self._clock.sleep(self.delay_s)
+        await self._wait()
         if device.id in self.deaf:
             raise NoAnswer("the meter did not answer within 1.5 s, asked 3 times", where=device.id,
                            hint="read the meter before trying again")  # fmt: skip
@@ -243,6 +254,21 @@ async def spells(device_id: str, from_ms: int, to_ms: int) -> list[dict[str, obj
     return [*rows, {"state": "online", "since_ms": cut + 600_000, "until_ms": None, "cause": "connected"}]
 
 
+def lines(clock: Clock) -> dict[str, SimpleNamespace]:
+    """Three lines with figures and a few frames, as a line keeps them."""
+    made = {}
+    for name in ("c1-a", "c2-a", "c3-a"):
+        figures, trace = Figures(0.0), Trace(clock)
+        figures.tries, figures.answers, figures.busy_s = 1240, 1233, 21.0
+        now = clock.monotonic()
+        request = bytes.fromhex("FEFEFEFE68000000002620681104333433337A16")
+        answer = bytes.fromhex("FEFEFEFE680000000026206891083334333356C34533AB16")
+        trace.add((now - 1.2, "sent", "a-101", request, "read energy_total"))
+        trace.add((now - 0.9, "received", "a-101", answer, "answer"))
+        made[name] = SimpleNamespace(config=SimpleNamespace(id=name), figures=figures, trace=trace)
+    return made
+
+
 @asynccontextmanager
 async def pages_estate(data_dir: Path, *, meters: int = 60, history: str = "a-101") -> AsyncIterator[SimpleNamespace]:
     """``app``, ``rooms``, ``site``, ``wire``, ``estate``; the users are anna (owner) and vera (viewer)."""
@@ -260,8 +286,10 @@ async def pages_estate(data_dir: Path, *, meters: int = 60, history: str = "a-10
         actions.register(one)
     if history:
         await remember(store, estate, clock, history)
+    wires = lines(clock)
+    boxes = [SimpleNamespace(id=name[:2], lines=(line,)) for name, line in wires.items()]
     rooms = Rooms(clock, bus, estate, actions, collections(estate), people, tasks.spawn, ZONE, name="Sunrise Court",
-                  store=store, spells=spells, plugins=lambda: PLUGINS, started_ms=clock.now())  # fmt: skip
+                  store=store, spells=spells, lines=lambda: wires, collectors=lambda: boxes, plugins=lambda: PLUGINS, started_ms=clock.now())  # fmt: skip
     found = SimpleNamespace(rooms=rooms, wire=wire, estate=estate, people=people, clock=clock, bus=bus)
 
     def pages(app: web.Application) -> None:

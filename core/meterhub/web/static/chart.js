@@ -36,14 +36,15 @@
       const bars = this.dataset.form === "bars";
       const accent = css("--accent");
       const look = { stroke: accent, width: 2, points: { show: times.length < 60, size: 5, fill: css("--surface") }, spanGaps: false };
-      const shapes = [{}, bars ? { ...look, width: 0, fill: accent, points: { show: false }, paths: uPlot.paths.bars({ size: [0.68, 40], radius: 0.15 }) } : look];
+      const shapes = [{}, bars ? { ...look, width: 0, fill: accent + "cc", points: { show: false }, paths: uPlot.paths.bars({ size: [0.68, 40], radius: 0.15 }) } : look];
       if (this.table.querySelector("tr[data-before]")) {
         data.push(series(this.table, "before"));
         shapes.push({ stroke: css("--edge"), width: 1.5, dash: [4, 4], points: { show: false }, paths: bars ? uPlot.paths.stepped({ align: 0 }) : undefined });
       }
-      this.plot = new uPlot(this.options(shapes, bars), data, this);
+      this.plot = new uPlot(this.options(shapes, bars, times), data, this);
     }
-    options(shapes, bars) {
+    options(shapes, bars, times) {
+      const half = bars && times.length > 1 ? (times[1] - times[0]) / 2 : 0;
       const zone = this.dataset.zone;
       const locale = document.documentElement.lang;
       const axis = { stroke: css("--dim"), font: "12px system-ui", grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
@@ -54,9 +55,9 @@
       return {
         ...this.size(),
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
-        scales: { y: { range: (plot, low, high) => range(low, high, bars) } },
+        scales: { x: { range: (plot, first, last) => [first - half, last + half] }, y: { range: (plot, low, high) => range(low, high, bars) } },
         axes: [
-          { ...axis, grid: { show: false }, values: (plot, ticks, place, space, step) => ticks.map((one) => label(one, step)) },
+          { ...axis, size: 34, grid: { show: false }, values: (plot, ticks, place, space, step) => ticks.map((one) => label(one, step)) },
           { ...axis, size: 64, values: (plot, ticks) => ticks.map((one) => digits.format(one)) },
         ],
         series: shapes,

@@ -28,6 +28,8 @@
   let opened = [];
   document.addEventListener("htmx:configRequest", (event) => {
     for (const [name, value] of [...event.detail.parameters.entries()]) if (value === "") event.detail.parameters.delete(name);
+    const columns = [...document.querySelectorAll("#facet-columns input")];
+    if (columns.every((box) => box.checked === box.hasAttribute("data-usual"))) event.detail.parameters.delete("col");
   });
   document.addEventListener("htmx:beforeSwap", () => (opened = [...document.querySelectorAll("#facets details[open]")].map((one) => one.id)));
   document.addEventListener("htmx:afterSettle", () => {
@@ -51,7 +53,7 @@
     whole.closest("label").classList.toggle("hidden", !(ticked === all.length && Number(bar.dataset.total) > ticked));
     const n = whole.checked ? Number(bar.dataset.total) : ticked;
     bar.classList.toggle("open", n > 0);
-    bar.querySelector("output").textContent = bar.dataset.count.replace("%(n)d", n);
+    bar.querySelector("output").textContent = bar.dataset.count.replace("{n}", n);
   }
 
   document.addEventListener("change", (event) => {

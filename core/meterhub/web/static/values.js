@@ -16,20 +16,6 @@
   }
   setInterval(tick, 1000);
 
-  customElements.define("age-text", class extends HTMLElement {
-    static observedAttributes = ["data-t"];
-    connectedCallback() { ages.add(this); this.show(); }
-    disconnectedCallback() { ages.delete(this); }
-    attributeChangedCallback() { this.show(); }
-    show() {
-      const ms = Number(this.dataset.t);
-      const text = ms ? words(ms) : "–";
-      if (this.textContent !== text) this.textContent = text;
-      const value = this.closest(".value, .primary")?.querySelector("live-value");
-      if (value) value.fresh(ms);
-    }
-  });
-
   const grouped = (text) => {
     const [whole, rest] = text.split(".");
     return whole.replace(/\B(?=(\d{3})+(?!\d))/g, ",") + (rest === undefined ? "" : "." + rest);
@@ -40,16 +26,20 @@
     disconnectedCallback() { unwatch(this); }
     take({ v, q, t }) {
       const ms = typeof t === "string" ? Date.parse(t) : t || 0;
-      const before = this.dataset.t;
-      this.querySelector(".text").textContent = this.words(v);
-      this.dataset.q = q || "";
+      const text = this.querySelector(".text");
+      const words = this.words(v);
+      const changed = text.textContent !== words;
+      text.textContent = words;
+      this.dataset.q = words === "–" ? "" : q || "";
       this.dataset.t = ms;
-      const age = this.closest(".value, .primary")?.querySelector("age-text");
+      const age = this.closest(".value, .lead")?.querySelector("age-text");
       if (age) age.dataset.t = ms;
+      const answered = document.querySelector("#answered age-text");
+      if (answered && ms > Number(answered.dataset.t)) answered.dataset.t = ms;
       const use = this.querySelector(".word-icon use");
       const icons = use && JSON.parse(this.dataset.icons || "{}");
       if (icons && icons[String(v)]) use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#" + icons[String(v)]));
-      if (before === String(ms)) return;
+      if (!changed) return;
       delete this.dataset.fresh;
       requestAnimationFrame(() => (this.dataset.fresh = ""));
     }
@@ -64,6 +54,20 @@
       if (!ms || !this.dataset.freshS || this.dataset.q === "invalid") return;
       const stale = now() - ms > Number(this.dataset.freshS) * 1000;
       if (stale && this.dataset.q !== "stale") this.dataset.q = "stale";
+    }
+  });
+
+  customElements.define("age-text", class extends HTMLElement {
+    static observedAttributes = ["data-t"];
+    connectedCallback() { ages.add(this); this.show(); }
+    disconnectedCallback() { ages.delete(this); }
+    attributeChangedCallback() { this.show(); }
+    show() {
+      const ms = Number(this.dataset.t);
+      const text = ms ? words(ms) : "–";
+      if (this.textContent !== text) this.textContent = text;
+      const value = this.closest(".value, .lead")?.querySelector("live-value");
+      if (value) value.fresh(ms);
     }
   });
 

@@ -1,0 +1,108 @@
+"""What a device's page is made of: the large values, rows by group, lines and causes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from meterhub.devices.entity import Entity, Role
+from meterhub.field.collector import Collector
+from meterhub.field.figures import Figures
+from meterhub.schedules import Schedules
+from meterhub.texts import Texts, mark
+from meterhub.web import values
+from meterhub.web.assets import icon
+
+CAUSE_WORDS = {
+    "connected": mark("it connected"),
+    "closed": mark("the other side closed the connection"),
+    "reset": mark("the connection broke"),
+    "silent": mark("no sign of life"),
+    "replaced": mark("it connected anew"),
+    "overflow": mark("it does not take what is sent"),
+    "unplugged": mark("it was unplugged"),
+    "hub_stopped": mark("the hub stopped"),
+    "never_seen": mark("it has not connected yet"),
+}
+"""Why a collector came or went, by the words of ``field.collector``; another word is shown as it is."""
+
+
+def line_ids(collector: Collector) -> tuple[str, ...]:
+    """The ids of a collector's lines."""
+    return tuple(one.config.id for one in collector.lines)
+
+
+def line_summary(figures: Figures, now_s: float, texts: Texts) -> str:
+    """How busy a line is and how many of its requests were answered."""
+    rate = figures.answers / figures.tries if figures.tries else 1.0
+    return texts(mark("%(busy)d %% busy, %(rate)d %% of %(tries)d requests answered")) % {
+        "busy": round(100 * figures.utilisation(now_s)),
+        "rate": round(100 * rate),
+        "tries": figures.tries,
+    }
+
+
+def sweep_s(schedules: Schedules | None) -> int:
+    """The seconds between two scheduled reads: the shortest of the plain intervals, 0 when there is none."""
+    return min((one.every_s for one in schedules or () if one.enabled and one.every_s), default=0)
+
+
+def primary(entities: Sequence[Entity]) -> list[Entity]:
+    """The few values that stand large: the first register that only grows, power, money, and what can be switched."""
+    chosen: list[Entity | None] = [
+        next((one for one in entities if one.definition.accumulate and one.definition.role is Role.READING), None),
+        next((one for one in entities if one.definition.meaning == "power"), None),
+        next((one for one in entities if one.definition.role is Role.MONEY), None),
+        next((one for one in entities if one.definition.role is Role.CONTROL), None),
+    ]
+    found = [one for one in chosen if one is not None]
+    return found or [one for one in entities if one.definition.role is Role.READING][:1]
+
+
+class ValueRows:
+    """Makes the rows of values."""
+
+    def __init__(self, texts: Texts, now_ms: int, period_s: int) -> None:
+        self._texts = texts
+        self._now_ms = now_ms
+        self._period_s = period_s
+
+    def row(self, entity: Entity, big: bool = False) -> dict[str, Any]:
+        """One value with its name and when the device had it."""
+        value = values.live_value(entity, self._texts, self._now_ms, self._period_s)
+        if big and entity.definition.role is Role.CONTROL and entity.value in (True, False):
+            value = value.replace("<span", icon("on" if entity.value else "off", "word-icon") + "<span", 1)
+        return {
+            "name": self._texts.pick(entity.definition.name),
+            "value": Markup(value),
+            "measured_ms": entity.state.measured_ms if entity.state is not None else None,
+        }
+
+    def groups(self, entities: Sequence[Entity]) -> list[dict[str, Any]]:
+        """Readings, money and controls by the group that the profile gives, in its order."""
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for one in entities:
+            if one.definition.role in (Role.READING, Role.MONEY, Role.CONTROL):
+                groups.setdefault(one.definition.group, []).append(self.row(one))
+        return [
+            {"title": self._texts(GROUP_WORDS.get(name, name)) if name else "", "rows": rows}
+            for name, rows in groups.items()
+        ]
+
+
+GROUP_WORDS = {
+    "energy": mark("Energy"),
+    "power": mark("Power"),
+    "voltage": mark("Voltage"),
+    "current": mark("Current"),
+    "tariff": mark("Tariffs"),
+    "relay": mark("Relay"),
+    "valve": mark("Valve"),
+    "money": mark("Money"),
+    "water": mark("Water"),
+    "state": mark("State"),
+    "grid": mark("Grid"),
+}
+"""Names of the groups that profiles commonly use; another group shows the name its profile gives."""
