@@ -14,6 +14,8 @@ from meterhub.web.rooms import Rooms
 HALF_HOUR_MS = 1_800_000
 BEATS = 48
 ONLINE = Status.ONLINE.value
+UNKNOWN = "unknown"
+"""The hub was down: nobody knows."""
 
 Spell = tuple[str, int, int, str]
 """``(state, since_ms, until_ms, cause)``; ``until_ms`` is now for the one that goes on."""
@@ -39,7 +41,7 @@ def beats(spells: Sequence[Spell], now_ms: int, zone: tzinfo, texts: Texts) -> l
     for place in range(BEATS):
         start, end = first + place * HALF_HOUR_MS, min(first + (place + 1) * HALF_HOUR_MS, now_ms)
         up = sum(_shared(one, start, end) for one in spells if one[0] == ONLINE)
-        down = sum(_shared(one, start, end) for one in spells if one[0] != ONLINE)
+        down = sum(_shared(one, start, end) for one in spells if one[0] not in (ONLINE, UNKNOWN))
         look = "" if not up and not down else "up" if not down else "down" if not up else "part"
         word = {"": mark("unknown"), "up": mark("online"), "down": mark("offline"), "part": mark("interrupted")}[look]
         time = utc(start).astimezone(zone).strftime("%H:%M")
