@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import os
 import socket
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -90,6 +92,24 @@ class House:
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise AssertionError(f"{path} never became right; last: {str(last)[:600]}") from None
+
+    async def until_page(self, path, right, within_s=30.0):
+        """A page as the owner sees it, once it is right."""
+        jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        base = f"http://127.0.0.1:{self.web}"
+        form = urllib.parse.urlencode({"name": "olga", "password": "a long pass phrase"}).encode()
+        await asyncio.to_thread(lambda: jar.open(f"{base}/login", data=form, timeout=30).read())
+        text = ""
+        try:
+            async with asyncio.timeout(within_s):
+                while not right(text):
+                    await asyncio.sleep(0.2)
+                    text = await asyncio.to_thread(
+                        lambda: html.unescape(jar.open(base + path, timeout=30).read().decode())
+                    )
+        except TimeoutError:
+            raise AssertionError(f"{path} never became right: {text[-3000:]}") from None
+        return text
 
     async def log_in(self):
         code, _, err = await self.command(
