@@ -104,6 +104,8 @@ async def _serve(site: Site, twins: tuple[int, float] | None = None) -> None:
     clock = Clock()
     hub = Hub(site, clock, disabled=os.environ.get(DISABLED, "").split(","))
     watchdog = Watchdog(clock, on_blocked=lambda one: _blame(hub, one), on_stuck=lambda one: _restart(hub, one))
+    far_end = None if twins is None else site
+    del site  # the hub keeps what it needs of it
     await hub.start()
     try:
         rooms = hub.rooms()
@@ -111,10 +113,10 @@ async def _serve(site: Site, twins: tuple[int, float] | None = None) -> None:
         def pages(app: web.Application) -> None:
             setup_pages(app, rooms)
 
-        server = await start(build_app(rooms, pages), str(site.web.listen))
+        server = await start(build_app(rooms, pages), str(hub.site.web.listen))
         watchdog.start()
         try:
-            await _live(hub, twins, server.port)
+            await _live(hub, server.port, far_end, twins)
         finally:
             watchdog.stop()
             await server.stop()
@@ -122,17 +124,17 @@ async def _serve(site: Site, twins: tuple[int, float] | None = None) -> None:
         await hub.stop()
 
 
-async def _live(hub: Hub, twins: tuple[int, float] | None, port: int) -> None:
-    """Say where it is, then live until a signal comes."""
+async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, float] | None) -> None:
+    """Say where it is, let the twins of ``far_end`` live beside it, until a signal comes."""
     address = f"http://{hub.site.web.listen.host}:{port}"
-    if twins is None:
+    if far_end is None or twins is None:
         sys.stdout.write(f"MeterHub runs {hub.site.hub.name} on {address}\n")
         sys.stdout.flush()
         await _until_signal()
         return
     seed, speed = twins
     tasks = Tasks(hub.clock)
-    tasks.spawn("twins", run_twins(hub.site, Clock(seed), seed=seed, speed=speed, silent=silent_meters(hub.site)))
+    tasks.spawn("twins", run_twins(far_end, Clock(seed), seed=seed, speed=speed, silent=silent_meters(far_end)))
     sys.stdout.write(f"MeterHub shows {hub.site.hub.name} on {address}\n")
     sys.stdout.write(f"Log in once with {address}/login/link/{await _login_link(hub)}\n")
     sys.stdout.flush()

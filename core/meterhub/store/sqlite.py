@@ -47,7 +47,6 @@ class SqliteStore(Store):
         self._zone = zone
         self._queries = queries
         self._lock = lock
-        self._series: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store reader")
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
@@ -138,9 +137,8 @@ class SqliteStore(Store):
     async def series(self, entity_ids: Iterable[str]) -> dict[str, int]:
         """The numbers of these entities' series."""
         wanted = list(entity_ids)
-        if any(one not in self._series for one in wanted):
-            self._series = await self._writers[READINGS].submit(lambda conn: readings.register(conn, wanted))
-        return {one: self._series[one] for one in wanted}
+        known: dict[str, int] = await self._writers[READINGS].submit(lambda conn: readings.register(conn, wanted))
+        return {one: known[one] for one in wanted}
 
     async def record(self, batch: Sequence[Reading]) -> None:
         """Keep readings in ``readings.db``."""
