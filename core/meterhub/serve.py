@@ -14,10 +14,12 @@ from typing import Any
 
 from aiohttp import web
 
+from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.config.entries import Site
 from meterhub.config.site import load_site
 from meterhub.demo import silent_meters, write_site
+from meterhub.demo_history import remember
 from meterhub.hub import Hub, load_plugins
 from meterhub.people.commands import Maintainer
 from meterhub.tasks import Tasks
@@ -28,6 +30,7 @@ from meterhub.web.pages import setup_pages
 
 DISABLED = "METERHUB_DISABLED_PLUGINS"
 DEMO_USER = "demo"
+FIRST_SWEEP_S = 1.5
 
 
 def check(config: Path) -> str:
@@ -135,6 +138,7 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
     seed, speed = twins
     tasks = Tasks(hub.clock)
     tasks.spawn("twins", run_twins(far_end, Clock(seed), seed=seed, speed=speed, silent=silent_meters(far_end)))
+    tasks.spawn("demo", _begin(hub, seed if speed == 1 else None))
     sys.stdout.write(f"MeterHub shows {hub.site.hub.name} on {address}\n")
     sys.stdout.write(f"Log in once with {address}/login/link/{await _login_link(hub)}\n")
     sys.stdout.flush()
@@ -142,6 +146,16 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
         await _until_signal()
     finally:
         await tasks.stop()
+
+
+async def _begin(hub: Hub, seed: int | None) -> None:
+    """A newcomer need not wait: read all meters as soon as the collectors called, and give them a past."""
+    await hub.clock.sleep(FIRST_SWEEP_S)
+    sweep = hub.actions.get("meter.read").many
+    if seed is not None:
+        await remember(hub, seed)
+    if sweep is not None:
+        await sweep(hub.select({"all": "meters"}), {}, Cause("start", "demo"))
 
 
 async def _login_link(hub: Hub) -> str:
