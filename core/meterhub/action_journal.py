@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from meterhub.actions import Run, RunState
 from meterhub.cause import Cause
 from meterhub.clock import Clock
+from meterhub.runs import Run, RunState
 from meterhub.store.engine import Row, Store, Transaction
 
 

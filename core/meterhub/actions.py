@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from meterhub.bus import Bus
 from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.errors import BadInput, Conflict, MeterHubError, Misuse, NotAllowed, NotFound
+from meterhub.runs import FINAL, Journal, Run, RunChanged, RunState, content_of
 
 MAX_REMEMBERED = 10_000
 """Finished runs kept in memory; durable ones stay in the store."""
@@ -33,18 +33,6 @@ class Danger(StrEnum):
     CONFIRM = "confirm"
     REASON = "reason"
     TWO_PEOPLE = "two_people"
-
-
-class RunState(StrEnum):
-    """How far a run is."""
-
-    QUEUED = "queued"
-    SENT = "sent"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-
-
-FINAL = (RunState.CONFIRMED, RunState.FAILED)
 
 
 class Target(Protocol):
@@ -109,45 +97,6 @@ class Action:
     many: Many | None = None
 
 
-class Run:
-    """One call of an action. ``done`` resolves when the state is final, and never raises."""
-
-    __slots__ = (
-        "action",
-        "actor",
-        "cause",
-        "created_ms",
-        "done",
-        "error",
-        "id",
-        "key",
-        "params",
-        "reason",
-        "result",
-        "state",
-        "target",
-        "updated_ms",
-    )
-
-    def __init__(
-        self, id: str, action: str, target: str, params: Mapping[str, Any], actor: str, cause: Cause, now_ms: int
-    ) -> None:
-        self.id = id
-        self.action = action
-        self.target = target
-        self.params = params
-        self.actor = actor
-        self.cause = cause
-        self.key = ""
-        self.reason = ""
-        self.state = RunState.QUEUED
-        self.result: dict[str, Any] | None = None
-        self.error: dict[str, str] | None = None
-        self.created_ms = now_ms
-        self.updated_ms = now_ms
-        self.done: asyncio.Future[Run] | None = None
-
-
 class Call:
     """What a handler gets: the run's content, checked, and a way to say that the command went out."""
 
@@ -175,26 +124,6 @@ class Call:
         """The first byte of the command left for the device."""
         if self._sent is not None and self.run is not None:
             self._sent(self.run)
-
-
-@dataclass(frozen=True, slots=True)
-class RunChanged:
-    """A run went to its present state."""
-
-    run: Run
-
-
-class Journal(Protocol):
-    """Where durable runs are kept."""
-
-    async def create(self, run: Run) -> Run | None:
-        """Store a new run; returns the run that already holds its key instead, if there is one."""
-
-    async def update(self, run: Run) -> None:
-        """Store the run's state, result and error."""
-
-    async def find(self, run_id: str) -> Run | None:
-        """The stored run with this id."""
 
 
 class Actions:
@@ -329,7 +258,7 @@ class Actions:
             if action.durable or run.key:
                 known = await self._store(run)
             self._forget_old()
-        if known is not None and _content(known) != _content(run):
+        if known is not None and content_of(known) != content_of(run):
             raise Conflict(f"the key {run.key!r} was used for another call", where=known.id, hint="use a new key")
         return known
 
@@ -400,10 +329,6 @@ class Actions:
 
     def _new_id(self) -> str:
         return f"run-{self._clock.now():x}-{self._clock.random.getrandbits(40):010x}"
-
-
-def _content(run: Run) -> str:
-    return json.dumps([run.action, run.target, dict(run.params)], sort_keys=True, default=str)
 
 
 def _cause_of(actor: Actor) -> tuple[str, str]:

@@ -212,55 +212,62 @@ class AuditSource(TableSource):
 
 def people_collections(store: Store, people: People, clock: Clock) -> list[Collection]:
     """The collections ``users``, ``sessions``, ``logins`` and ``audit``."""
-    return [
-        Collection(
-            "users",
-            _text("Users", "用户", "利用者"),
-            USER_FIELDS,
-            UserSource(store, people),
-            "user.manage",
-            "user.manage",
-            group="People",
-            icon="users",
-            can_create=True,
-            can_delete=True,
-            description=_text(
-                "Who may log in, and what they may do", "谁可以登录，可以做什么", "ログインできる人と権限"
-            ),
+    return [_users(store, people), _sessions(store, people, clock), _logins(store), _audit(store)]
+
+
+def _users(store: Store, people: People) -> Collection:
+    return Collection(
+        "users",
+        _text("Users", "用户", "利用者"),
+        USER_FIELDS,
+        UserSource(store, people),
+        "user.manage",
+        "user.manage",
+        group="People",
+        icon="users",
+        can_create=True,
+        can_delete=True,
+        description=_text("Who may log in, and what they may do", "谁可以登录，可以做什么", "ログインできる人と権限"),
+    )
+
+
+def _sessions(store: Store, people: People, clock: Clock) -> Collection:
+    return Collection(
+        "sessions",
+        _text("Sessions", "会话", "セッション"),
+        SESSION_FIELDS,
+        SessionSource(store, people, clock),
+        "session.own",
+        "session.own",
+        group="People",
+        icon="account",
+        can_delete=True,
+        description=_text("Where you are logged in", "您在哪些设备上登录", "ログイン中の端末"),
+    )
+
+
+def _logins(store: Store) -> Collection:
+    return Collection(
+        "logins",
+        _text("Login history", "登录记录", "ログイン履歴"),
+        LOGIN_FIELDS,
+        TableSource(store, "people.list_logins", LOGIN_FIELDS, "login.view", "-at_ms"),
+        "login.view",
+        group="People",
+        icon="logins",
+    )
+
+
+def _audit(store: Store) -> Collection:
+    return Collection(
+        "audit",
+        _text("Audit", "审计记录", "監査記録"),
+        AUDIT_FIELDS,
+        AuditSource(store),
+        "audit.view",
+        group="People",
+        icon="audit",
+        description=_text(
+            "Who did what, and when; it cannot be changed", "谁在何时做了什么；不可更改", "誰がいつ何をしたか。変更不可"
         ),
-        Collection(
-            "sessions",
-            _text("Sessions", "会话", "セッション"),
-            SESSION_FIELDS,
-            SessionSource(store, people, clock),
-            "session.own",
-            "session.own",
-            group="People",
-            icon="devices",
-            can_delete=True,
-            description=_text("Where you are logged in", "您在哪些设备上登录", "ログイン中の端末"),
-        ),
-        Collection(
-            "logins",
-            _text("Login history", "登录记录", "ログイン履歴"),
-            LOGIN_FIELDS,
-            TableSource(store, "people.list_logins", LOGIN_FIELDS, "login.view", "-at_ms"),
-            "login.view",
-            group="People",
-            icon="history",
-        ),
-        Collection(
-            "audit",
-            _text("Audit", "审计记录", "監査記録"),
-            AUDIT_FIELDS,
-            AuditSource(store),
-            "audit.view",
-            group="People",
-            icon="shield",
-            description=_text(
-                "Who did what, and when; it cannot be changed",
-                "谁在何时做了什么；不可更改",
-                "誰がいつ何をしたか。変更不可",
-            ),
-        ),
-    ]
+    )

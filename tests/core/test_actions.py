@@ -6,11 +6,12 @@ import pytest
 import voluptuous as vol
 
 from meterhub.action_journal import StoredRuns
-from meterhub.actions import Action, Actions, RunChanged, RunState, System
+from meterhub.actions import Action, Actions, System
 from meterhub.bus import Bus
 from meterhub.devices.device import Device
 from meterhub.devices.profile import Profile
 from meterhub.errors import BadInput, Conflict, NotAllowed, NotFound, Refused, StoreError
+from meterhub.runs import RunChanged, RunState
 
 
 class Viewer:

@@ -9,9 +9,10 @@ from typing import Any
 import voluptuous as vol
 from aiohttp import web
 
-from meterhub.actions import FINAL, Action, Actor, Run
+from meterhub.actions import Action, Actor
 from meterhub.clock import iso
 from meterhub.errors import BadInput, NotFound
+from meterhub.runs import FINAL, Run
 from meterhub.web.params import query_of, read_json, text_of
 from meterhub.web.rooms import ROOMS, Rooms
 from meterhub.web.routes import VISIBILITY, Route, as_json

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from meterhub.actions import Actions, Actor, Run, RunChanged
+from meterhub.actions import Actions, Actor
 from meterhub.bus import Bus
 from meterhub.clock import Clock, iso
 from meterhub.devices.device import Device
 from meterhub.devices.entity import Entity
 from meterhub.devices.states import DeviceAdded, DeviceRemoved, Estate, StatesChanged, StatusChanged
 from meterhub.errors import NotFound
+from meterhub.runs import Run, RunChanged
 from meterhub.web.fragments import Fragments, dumps
 from meterhub.web.visibility import may_see, may_see_entity, may_see_run, rights_of
 

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from meterhub.actions import Actor, Run, RunChanged
+from meterhub.actions import Actor
 from meterhub.collections import Collection
 from meterhub.devices.device import Device
 from meterhub.devices.states import StatesChanged
 from meterhub.errors import MeterHubError, NotFound
 from meterhub.people.user import User
+from meterhub.runs import Run, RunChanged
 from meterhub.texts import Texts, mark, negotiate, texts_for
 from meterhub.web.render import THEMES, Entry, Look, Visitor
 from meterhub.web.rooms import ERROR_PAGE, Rooms

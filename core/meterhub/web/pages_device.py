@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from meterhub.actions import Action, Run
+from meterhub.actions import Action
 from meterhub.devices.device import Device, Status
 from meterhub.devices.entity import Entity, Role
 from meterhub.errors import BadInput, MeterHubError, NotFound
+from meterhub.runs import Run
 from meterhub.texts import Texts, mark
 from meterhub.web import forms, values
 from meterhub.web.beats import Spell, beats, spells_of

@@ -24,8 +24,24 @@ TITLES = {
 
 def routes(site: Site) -> Sequence[web.RouteDef]:
     """Login, logout, login links, static files."""
+    door = Door(site)
+    return [
+        web.get(LOGIN_PATH, door.show),
+        web.post(LOGIN_PATH, door.log_in),
+        web.get("/login/link/{secret}", door.by_link),
+        web.post("/logout", door.log_out),
+        web.get("/static/{path:.+}", static),
+    ]
 
-    async def show(request: web.Request) -> web.Response:
+
+class Door:
+    """Where people come in and go out."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The login page; ``?language=`` changes its language."""
         language = request.query.get("language", "")
         if language in LANGUAGES:
             answer = web.HTTPSeeOther(LOGIN_PATH)
@@ -33,42 +49,39 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
             raise answer
         if request["actor"] is not None:
             raise web.HTTPSeeOther(safe_next(request.query.get("next", "")))
-        return _page(request, request.query.get("next", ""))
+        return self._page(request, request.query.get("next", ""))
 
-    async def log_in(request: web.Request) -> web.Response:
+    async def log_in(self, request: web.Request) -> web.Response:
+        """Name and password; back to where the visitor wanted to go."""
         given = await request.post()
         name, back = str(given.get("name", "")).strip()[:100], str(given.get("next", ""))
         try:
             await auth.login(request, name, str(given.get("password", ""))[:1000])
         except BadInput as error:
-            return _page(request, back, name, error)
+            return self._page(request, back, name, error)
         raise web.HTTPSeeOther(safe_next(back))
 
-    async def by_link(request: web.Request) -> web.Response:
+    async def by_link(self, request: web.Request) -> web.Response:
+        """A link that works once."""
         try:
             await auth.login_with_link(request, request.match_info["secret"])
         except BadInput as error:
-            return _page(request, "", "", error)
+            return self._page(request, "", "", error)
         raise web.HTTPSeeOther("/")
 
-    async def log_out(request: web.Request) -> web.Response:
+    async def log_out(self, request: web.Request) -> web.Response:
+        """End this session."""
         await auth.logout(request)
         raise web.HTTPSeeOther(LOGIN_PATH)
 
-    def _page(request: web.Request, back: str, name: str = "", error: MeterHubError | None = None) -> web.Response:
-        visitor, now_ms = site.visitor(request), site.rooms.clock.now()
+    def _page(
+        self, request: web.Request, back: str, name: str = "", error: MeterHubError | None = None
+    ) -> web.Response:
+        visitor, now_ms = self._site.visitor(request), self._site.rooms.clock.now()
         status = error.status if error is not None else 200
-        return site.look.page(
+        return self._site.look.page(
             request, "login.html", visitor, now_ms, status=status, next=safe_next(back), name=name, error=error
         )
-
-    return [
-        web.get(LOGIN_PATH, show),
-        web.post(LOGIN_PATH, log_in),
-        web.get("/login/link/{secret}", by_link),
-        web.post("/logout", log_out),
-        web.get("/static/{path:.+}", static),
-    ]
 
 
 def safe_next(path: str) -> str:

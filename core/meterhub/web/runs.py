@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from meterhub.actions import FINAL, Actions, Run, RunState
+from meterhub.actions import Actions
 from meterhub.devices.device import Device
 from meterhub.errors import NotFound
+from meterhub.runs import FINAL, Run, RunState
 from meterhub.texts import Texts, mark
 from meterhub.web import values
 

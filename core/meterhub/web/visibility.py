@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from meterhub.actions import Actor, Run
+from meterhub.actions import Actor
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.devices.device import Device
 from meterhub.devices.entity import Entity
 from meterhub.devices.states import DeviceAdded, DeviceRemoved, Estate
 from meterhub.errors import NotFound
+from meterhub.runs import Run
 
 MAX_ACTORS = 32
 PART = 2_000
