@@ -56,10 +56,10 @@ def test_limits_are_written_in_shown_units(build):
     [
         ("  e: {name: E, uint: kWh}\n", "model.yaml:5: there is no key uint (did you mean unit?)"),
         ("  e:\n    name: E\n    point: {regster: x}\n", "there is no key regster (did you mean register?)"),
-        ("  e: {name: E, scale: two}\n", "model.yaml:5: scale: a whole number is expected, not 'two'"),
-        ("  e: {name: E, refresh: 15 min}\n", "a duration such as 30s, 15m, 1h or 1d is expected"),
+        ("  e: {name: E, scale: two}\n", "model.yaml:5: scale is 'two'; a whole number from 0 to 9 is needed"),
+        ("  e: {name: E, refresh: 15 min}\n", "refresh is '15 min'; a duration with a unit"),
         ("  E-1: {name: E}\n", "lower-case letters, digits and _ only"),
-        ("  e: {name: {en: E, fr: E}}\n", "a text by language is expected"),
+        ("  e: {name: {en: E, fr: E}}\n", "text by language, en, zh or ja, is needed, not fr"),
         ("  e: {name: E, maximum: 1.5}\n", "does not fit 0 decimals"),
     ],
 )

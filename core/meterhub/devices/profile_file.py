@@ -10,76 +10,39 @@ import voluptuous as vol
 
 from meterhub.config.nodes import Map
 from meterhub.config.schema import check
-from meterhub.devices.entity import EntityDef, Role, Text
+from meterhub.config.types import boolean, choice, identifier, localized, seconds, whole
+from meterhub.devices.entity import EntityDef, Role
 from meterhub.devices.profile import Profile
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.protocol import Protocol, ProtocolType
 
-LANGUAGES = ("en", "zh", "ja")
-DURATION = re.compile(r"(\d+)(s|m|h|d)")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def whole(value: Any) -> int:
-    """A whole number, as text or as a number."""
-    try:
-        return int(str(value))
-    except ValueError:
-        raise vol.Invalid(f"a whole number is expected, not {value!r}") from None
-
-
-def yes_or_no(value: Any) -> bool:
-    """``true`` or ``false``, and nothing else."""
-    words = {"true": True, "false": False}
-    if str(value).lower() not in words:
-        raise vol.Invalid(f"true or false is expected, not {value!r}")
-    return words[str(value).lower()]
-
-
-def duration_s(value: Any) -> int:
-    """``15m`` or ``1h30m`` in seconds."""
-    parts = DURATION.findall(str(value))
-    if not parts or "".join(number + unit for number, unit in parts) != str(value):
-        raise vol.Invalid(f"a duration such as 30s, 15m, 1h or 1d is expected, not {value!r}")
-    return sum(int(number) * SECONDS[unit] for number, unit in parts)
-
-
-def localized(value: Any) -> Text:
-    """A text, or one by language: ``{en: …, zh: …, ja: …}``."""
-    if isinstance(value, str):
-        return {"en": value}
-    if not isinstance(value, Mapping) or not set(value) <= set(LANGUAGES) or not all(value.values()):
-        raise vol.Invalid("a text by language is expected: {en: …, zh: …, ja: …}")
-    return dict(value)
-
-
 ENTITY = {
-    vol.Required("name"): localized,
+    vol.Required("name"): localized(),
     vol.Optional("kind", default="number"): str,
     vol.Optional("unit", default=""): str,
-    vol.Optional("scale", default=0): vol.All(whole, vol.Range(0, 9)),
+    vol.Optional("scale", default=0): whole(0, 9),
     vol.Optional("meaning", default=""): str,
-    vol.Optional("role", default="reading"): vol.In([str(one) for one in Role]),
+    vol.Optional("role", default="reading"): choice(*map(str, Role)),
     vol.Optional("group", default=""): str,
-    vol.Optional("refresh", default="0s"): duration_s,
-    vol.Optional("accumulate", default=False): yes_or_no,
-    vol.Optional("options", default=dict): {str: localized},
+    vol.Optional("refresh", default="0s"): seconds(whole=True),
+    vol.Optional("accumulate", default=False): boolean(),
+    vol.Optional("options", default=dict): {str: localized()},
     vol.Optional("minimum"): str,
     vol.Optional("maximum"): str,
     vol.Optional("step"): str,
     vol.Optional("write", default=""): str,
     vol.Optional("permission", default=""): str,
-    vol.Optional("confirm"): localized,
-    vol.Optional("hidden", default=False): yes_or_no,
-    vol.Optional("secret", default=False): yes_or_no,
-    vol.Optional("record", default=True): yes_or_no,
+    vol.Optional("confirm"): localized(),
+    vol.Optional("hidden", default=False): boolean(),
+    vol.Optional("secret", default=False): boolean(),
+    vol.Optional("record", default=True): boolean(),
     vol.Optional("point"): dict,
 }
 
 PROFILE = {
-    vol.Required("id"): vol.Match(r"^[a-z0-9][a-z0-9-]*$", msg="lower-case letters, digits and - are expected"),
+    vol.Required("id"): identifier(),
     vol.Required("protocol"): str,
-    vol.Required("name"): localized,
+    vol.Required("name"): localized(),
     vol.Optional("maker", default=""): str,
     vol.Optional("note", default=""): str,
     vol.Optional("options", default=dict): dict,
