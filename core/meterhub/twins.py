@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from meterhub.assembly import LinkPlan, build_devices, line_config
 from meterhub.clock import Clock
-from meterhub.config.entries import Site
+from meterhub.config.entries import LineEntry, Site
 from meterhub.devices.device import Device
 from meterhub.errors import ConfigError
+from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import load_plugins
 from meterhub.registry import Registry
 from meterhub.sim.wire import Wire
@@ -27,33 +28,40 @@ async def run_twins(
     tasks = Tasks(clock)
     _, registry, plans = load_plugins(site, clock, tasks.spawn)
     world = World(clock, seed, speed)
-    devices = build_devices(site, registry)
+    devices = [one for one in build_devices(site, registry) if one.id not in silent]
     ends = []
     for plan in plans:
         kind = registry.links[plan.entry.type]
         if kind.simulate is not None and not plan.entry.disabled:
-            wires = _wires(plan, devices, registry, world, silent)
+            wires = _wires(plan, devices, registry, world)
             ends.append(kind.simulate(plan.options, plan.collectors, wires, world))
     if not ends:
         raise ConfigError("no link of this file can be simulated", where=str(site.file))
     await asyncio.gather(*ends)
 
 
-def _wires(
-    plan: LinkPlan, devices: list[Device], registry: Registry, world: World, silent: Collection[str]
-) -> Mapping[str, Wire]:
+def string_wire(
+    line: LineEntry, devices: Iterable[Device], registry: Registry, world: World
+) -> tuple[Wire, dict[str, tuple[Protocol, SimulatedMeter]]]:
+    """The wire of a line with the twins of those of ``devices`` that stand on it; the twins also by meter id."""
+    config = line_config(line)
+    char_bits = 1 + config.bits + (config.parity != "none") + config.stop
+    wire = Wire(world, config.id, baud=config.baud, char_bits=char_bits)
+    twins = {}
+    for device in devices:
+        if device.parent == config.id and device.profile.protocol:
+            _, protocol = registry.protocols[device.profile.protocol]
+            twin = protocol.simulate(device, world)
+            if twin is not None:
+                wire.add(protocol, twin)
+                twins[device.id] = (protocol, twin)
+    return wire, twins
+
+
+def _wires(plan: LinkPlan, devices: list[Device], registry: Registry, world: World) -> Mapping[str, Wire]:
     """One wire per collector, with the twins of the meters on its first line."""
-    wires = {}
-    for collector_id, lines in plan.lines.items():
-        if not lines:
-            continue
-        config = line_config(lines[0])
-        char_bits = 1 + config.bits + (config.parity != "none") + config.stop
-        wire = wires[collector_id] = Wire(world, config.id, baud=config.baud, char_bits=char_bits)
-        for device in devices:
-            if device.parent == config.id and device.id not in silent and device.profile.protocol:
-                _, protocol = registry.protocols[device.profile.protocol]
-                twin = protocol.simulate(device, world)
-                if twin is not None:
-                    wire.add(protocol, twin)
-    return wires
+    return {
+        collector_id: string_wire(lines[0], devices, registry, world)[0]
+        for collector_id, lines in plan.lines.items()
+        if lines
+    }

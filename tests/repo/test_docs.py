@@ -34,7 +34,9 @@ def test_every_key_of_a_profile_stands_in_the_docs(key):
     assert f"`{key}`" in MODEL
 
 
-@pytest.mark.parametrize(("page", "example"), [(PROTOCOL, "acme.py"), (MODEL, "acme-t1.yaml")])
+@pytest.mark.parametrize(
+    ("page", "example"), [(PROTOCOL, "acme.py"), (PROTOCOL, "test_acme.py"), (MODEL, "acme-t1.yaml")]
+)
 def test_the_examples_in_the_docs_are_the_files_that_the_tests_run(page, example):
     assert (DOCS / "examples" / example).read_text(encoding="utf-8") in page
 
@@ -45,3 +47,17 @@ def test_every_link_between_the_docs_leads_somewhere():
         (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     ]
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["clock", "wire", "hub", "sim"])
+def test_every_fixture_stands_in_the_docs(name):
+    from meterhub.testing import plugin
+
+    assert hasattr(plugin, name) and f"| `{name}` |" in PROTOCOL
+
+
+def test_every_switch_of_the_simulated_world_stands_in_the_docs():
+    from meterhub.testing.house import Sim
+
+    switches = [name for name in vars(Sim) if not name.startswith("_") and name not in ("build", "wire_of")]
+    assert [name for name in switches if f"sim.{name}(" not in PROTOCOL] == []

@@ -72,6 +72,12 @@ class Wire:
                 return
         self._groups.append((protocol, protocol.codec(), [meter]))
 
+    def remove(self, meter: SimulatedMeter) -> None:
+        """Take a meter off the wire; one that is not on it does not matter."""
+        for _, _, meters in self._groups:
+            if meter in meters:
+                meters.remove(meter)
+
     def send(self, data: bytes) -> None:
         """The collector puts ``data`` on the wire; each byte takes its time."""
         now = self._world.clock.monotonic()
