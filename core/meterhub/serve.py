@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,12 @@ from meterhub.config.entries import Site
 from meterhub.config.site import load_site
 from meterhub.demo import silent_meters, write_site
 from meterhub.demo_history import remember
+from meterhub.devices.profile import Profile
+from meterhub.devices.vectors import vector_mistakes
+from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.hub import Hub, load_plugins
 from meterhub.people.commands import Maintainer
+from meterhub.registry import Registry
 from meterhub.tasks import Tasks
 from meterhub.twins import run_twins
 from meterhub.watchdog import Blockage, Watchdog
@@ -40,8 +44,15 @@ def check(config: Path) -> str:
     site = load_site(config)
     _, registry, plans = load_plugins(site, Clock(), lambda owner, coroutine: coroutine.close())
     devices = build_devices(site, registry)
+    wrong = [one for profile in registry.profiles.values() for one in _vector_mistakes(profile, registry)]
+    if wrong:
+        raise ConfigErrors(wrong)
     meters = sum(one.kind == "meter" for one in devices)
     return f"{config}: right; {len(plans)} links, {len(site.collectors)} collectors, {meters} meters"
+
+
+def _vector_mistakes(profile: Profile, registry: Registry) -> Iterator[ConfigError]:
+    return vector_mistakes(profile, registry.protocols[profile.protocol][1])
 
 
 def run(config: Path) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from meterhub import hookspecs
 from meterhub.devices.profile_file import ENTITY, PROFILE
+from meterhub.devices.vectors import VECTOR
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "writing-a-protocol.md").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ def test_the_docs_name_no_hook_that_does_not_exist():
     assert set(re.findall(r"`((?:register|plugin)_\w+)\(", PROTOCOL)) <= set(HOOKS)
 
 
-@pytest.mark.parametrize("key", [str(key) for key in (*ENTITY, *PROFILE)])
+@pytest.mark.parametrize("key", [str(key) for key in (*ENTITY, *PROFILE, *VECTOR)])
 def test_every_key_of_a_profile_stands_in_the_docs(key):
     assert f"`{key}`" in MODEL
 

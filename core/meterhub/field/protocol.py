@@ -77,6 +77,14 @@ class Protocol(ABC):
         """The canonical form of an address given in the configuration; raises ``ConfigError`` for a wrong one."""
         return text
 
+    def values(self, frame: bytes, points: Mapping[str, Any]) -> Mapping[str, int | bool | str | None] | None:
+        """What an answer's bytes say of compiled ``points``: those that it holds, by key; None where there is no value.
+
+        With it ``meterhub check`` proves the ``vectors:`` of profiles. Raises ``BadFrame``. A protocol that does not
+        offer this returns None.
+        """
+        return None
+
     def simulate(self, meter: Meter, world: Any) -> SimulatedMeter | None:
         """The twin of ``meter`` in ``world`` (a ``meterhub.sim.world.World``), or None if there is none."""
         return None

@@ -67,6 +67,12 @@ class Point:
         self.factor = 1
         self.writable = False
 
+    def place_in(self, identifier: str | None) -> int | None:
+        """Where the bytes stand in an answer to ``identifier``; None when they are not in it."""
+        if identifier == self.identifier:
+            return self.at
+        return self.block_at if self.block and identifier == self.block else None
+
     def take(self, data: bytes, at: int) -> tuple[int | bool | str | None, str]:
         """The value at ``at`` of an answer's data and its quality; None and ``invalid`` when there is none."""
         form = self.format

@@ -9,7 +9,7 @@ import voluptuous as vol
 
 from meterhub.clock import Clock
 from meterhub.config import types
-from meterhub.errors import BadInput
+from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
 from meterhub_dlt645.catalogue import catalogue
@@ -17,6 +17,8 @@ from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.commands import CLOSED_AFTER, switch, write
 from meterhub_dlt645.exchange import DEFAULT_PREAMBLE, Talk, check_address
 from meterhub_dlt645.explain import explain_1997, explain_2007
+from meterhub_dlt645.formats import Value
+from meterhub_dlt645.frame import decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
 from meterhub_dlt645.reading import Group, plan, read_groups
 
@@ -71,6 +73,14 @@ class Dlt645(Protocol):
         key = meter.commands.get(name, {}).get("relay", "relay")
         point: Point | None = meter.points.get(key)
         return point or self.point(key, RELAY_STATE, "switch", 0)
+
+    def values(self, frame: bytes, points: Mapping[str, Point]) -> dict[str, Value]:
+        """What an answer says, be it to a point's own identifier or to its block."""
+        answer = decode_frame(frame, self.edition)
+        if not answer.from_meter or answer.refused:
+            raise BadFrame("it is no answer with data")
+        places = {key: point.place_in(answer.identifier) for key, point in points.items()}
+        return {key: points[key].take(answer.payload, at)[0] for key, at in places.items() if at is not None}
 
     def simulate(self, meter: Meter, world: Any) -> SimulatedMeter:
         """The twin of a meter."""
