@@ -54,24 +54,19 @@ class Bus:
             return
         self._delivering = True
         try:
-            self._deliver(message)
-            delivered = 1
-            while self._queue:
-                if delivered >= MAX_NESTED:
-                    log.error("dropped %d messages: a listener causes messages without end", len(self._queue))
-                    self._queue.clear()
-                    break
-                self._deliver(self._queue.popleft())
-                delivered += 1
+            for _ in range(MAX_NESTED):
+                for listener in self._listeners.get(type(message), ()):
+                    try:
+                        listener(message)
+                    except Exception as error:  # noqa: BLE001 - the boundary to listeners, plugins among them
+                        self._on_error(listener, message, error)
+                if not self._queue:
+                    return
+                message = self._queue.popleft()
+            log.error("dropped %d messages: a listener causes messages without end", 1 + len(self._queue))
+            self._queue.clear()
         finally:
             self._delivering = False
-
-    def _deliver(self, message: object) -> None:
-        for listener in self._listeners.get(type(message), ()):
-            try:
-                listener(message)
-            except Exception as error:  # noqa: BLE001 - the boundary to listeners, plugins among them
-                self._on_error(listener, message, error)
 
 
 def _log_error(listener: Listener, message: Any, error: Exception) -> None:

@@ -137,9 +137,9 @@ class Collector:
 
     def heard(self, data: bytes) -> None:
         """Bytes came from behind the collector."""
-        self._alive_s = self._heard_s = self._clock.monotonic()
+        self._alive_s = self._heard_s = now = self._clock.monotonic()
         for line in self.lines:
-            line.received(data)
+            line.received(data, now)
 
     def breathed(self) -> None:
         """A heartbeat came."""

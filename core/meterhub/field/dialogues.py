@@ -61,6 +61,7 @@ class Dialogues(Intake):
                 job.held = error is None and job.ask is not None and job.ask.hold
                 ask = job.dialogue.send(value) if error is None else job.dialogue.throw(error)
         except StopIteration as end:
+            job.dialogue = None
             self._end(job, end.value, None)
         except Exception as problem:  # noqa: BLE001 - the boundary to dialogues, plugins among them
             self._end(job, None, self._as_ours(job, problem))
@@ -70,7 +71,10 @@ class Dialogues(Intake):
 
     def _end(self, job: Job, result: Any, error: Exception | None) -> None:
         """The dialogue is over."""
-        self._stack.remove(job)
+        if self._stack[-1] is job:
+            del self._stack[-1]
+        else:
+            self._stack.remove(job)
         if job.dialogue is not None:
             try:
                 job.dialogue.close()

@@ -38,8 +38,8 @@ class Intake(ABC):
         self._expire_at = float("inf")
 
     @abstractmethod
-    def _run(self) -> None:
-        """Begin the next job if the wire is free."""
+    def _run(self, now: float | None = None) -> None:
+        """Begin the next job if the wire is free; ``now`` as the clock said a moment ago."""
 
     @abstractmethod
     def _arm(self, due: float) -> None:
@@ -115,7 +115,7 @@ class Intake(ABC):
             self._expire_at = job.deadline
             if self._channel is None:
                 self._arm(job.deadline)
-        self._run()
+        self._run(now)
 
     def cancel(self, job: Job) -> None:
         """Drop a job. One that runs is told so at once and stops after its present exchange."""
@@ -126,7 +126,8 @@ class Intake(ABC):
             leader.followers.remove(job)
         elif not job.followers:
             self._queue.remove(job)
-            self._unmerge(job)
+            if leader is job and job.merge is not None:
+                self._merged.pop(job.merge, None)
             job.cancelled = True
         self._call(job, None, Dropped("cancelled", where=job.meter_id))
 
@@ -135,7 +136,7 @@ class Intake(ABC):
         if self._channel is None and job.priority > Priority.OPERATOR:
             return LinkDown(f"the line is not connected: {self._down_cause}", where=job.meter_id)
         standing = self.meters.get(job.meter_id)
-        if standing is None or job.priority < Priority.SCHEDULED or not standing.resting(now):
+        if standing is None or now >= standing.rest_until or job.priority < Priority.SCHEDULED:
             return None
         until = iso(self._clock.now() + int((standing.rest_until - now) * 1000))
         return NoAnswer(f"the meter rests until {until} after {standing.failures} silent reads", where=job.meter_id)
@@ -193,17 +194,11 @@ class Intake(ABC):
         if error is not None:
             self.figures.failed(error.code if isinstance(error, MeterHubError) else "error")
             self.standing(job.meter_id).last_error = str(error)
-        if job.merge is not None:
-            self._unmerge(job)
-        if not job.over:
-            self._call(job, result, error)
-        if job.followers:
-            for follower in job.followers:
-                self._call(follower, result, error)
-
-    def _unmerge(self, job: Job) -> None:
         if job.merge is not None and self._merged.get(job.merge) is job:
             del self._merged[job.merge]
+        for one in (job, *job.followers) if job.followers else (job,):
+            if not one.over:
+                self._call(one, result, error)
 
     def _call(self, job: Job, result: Any, error: Exception | None) -> None:
         job.over = True

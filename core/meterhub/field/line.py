@@ -112,9 +112,9 @@ class Line(Dialogues):
         if self.waiting:
             self._arm(self._expire_at)
 
-    def received(self, data: bytes) -> None:
-        """Bytes came from the wire."""
-        now = self._last_byte = self._clock.monotonic()
+    def received(self, data: bytes, now: float | None = None) -> None:
+        """Bytes came from the wire, ``now`` if it is not said when."""
+        now = self._last_byte = self._clock.monotonic() if now is None else now
         figures = self.figures
         figures.bytes_in += len(data)
         figures.wire_s += len(data) * self._byte_s
@@ -139,7 +139,7 @@ class Line(Dialogues):
             codec.reset()  # the boundary to codecs: what it choked on must not stay
         if answer is not None:
             self._answered(answer, now)
-            self._run()
+            self._run(now)
 
     def alive(self) -> None:
         """The collector gave a sign of life; nothing to do for the wire."""
@@ -166,14 +166,14 @@ class Line(Dialogues):
             self._cut(job, f"the connection was lost: {cause}")
         self._running = False
 
-    def _run(self) -> None:
+    def _run(self, now: float | None = None) -> None:
         """Go on until a request is on the wire, a gap has to pass, or nothing is left to do."""
         if self._running:
             return
         self._running = True
         try:
             while self._phase == FREE and self._channel is not None:
-                now = self._clock.monotonic()
+                now = self._clock.monotonic() if now is None else now
                 if now >= self._expire_at:
                     self._expire(now)
                 if not self._stack and self._queue.best == JobQueue.NOTHING:

@@ -135,14 +135,12 @@ class JobQueue:
     def pop(self) -> Job:
         """Take the next job; only when ``best`` is not ``NOTHING``."""
         level = self._levels[self.best]
-        meter_id, jobs = next(iter(level.items()))
+        meter_id, jobs = level.popitem(last=False)
         job = jobs.pop(0)
         if jobs:
-            level.move_to_end(meter_id)
-        else:
-            del level[meter_id]
-            if not level:
-                self._find_best()
+            level[meter_id] = jobs
+        elif not level:
+            self._find_best()
         self._count -= 1
         return job
 
@@ -165,4 +163,8 @@ class JobQueue:
         return next(reversed(level.values()))[-1]
 
     def _find_best(self) -> None:
-        self.best = next((priority for priority, level in enumerate(self._levels) if level), self.NOTHING)
+        for priority, level in enumerate(self._levels):
+            if level:
+                self.best = priority
+                return
+        self.best = self.NOTHING

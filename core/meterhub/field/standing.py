@@ -21,12 +21,9 @@ class Standing:
         """Jobs in a row that got no answer at all."""
         self.rest_s = 0.0
         self.rest_until = 0.0
+        """Until then routine reads are refused."""
         self.free_at = 0.0
         """When the meter's own gap is over."""
-
-    def resting(self, now: float) -> bool:
-        """True while routine reads are refused."""
-        return now < self.rest_until
 
     def probing(self) -> bool:
         """True when the rest is over but no answer has come since: ask once only."""

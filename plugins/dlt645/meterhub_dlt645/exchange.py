@@ -7,6 +7,7 @@ A refusal carries no identifier; it is matched by address and function.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from meterhub.errors import BadFrame, ConfigError, Refused
 from meterhub.field.dialogue import Ask, Dialogue
@@ -35,8 +36,8 @@ class Talk:
         self.head = b"\x68" + wire + b"\x68"
         self.edition = edition
         self.where = meter.id
-        self._preamble = meter.options.get("preamble", DEFAULT_PREAMBLE)
-        self._wild = wire == ANY_METER or ANY_BYTE in wire
+        self._preamble: int = meter.options.get("preamble", DEFAULT_PREAMBLE)
+        self._wild = ANY_BYTE in wire or wire == ANY_METER
 
     def frame(self, control: int, wire_data: bytes = b"") -> Frame:
         """A request; ``wire_data`` has its +33H already."""
@@ -48,19 +49,20 @@ class Talk:
         """What answers the request ``control``: data that begin with ``begin`` and end with ``end``, or begin with
         ``other``, or a refusal (all as on the wire)."""
         head, wild = self.head, self._wild
-        good, size = control | FROM_METER, len(begin)
+        good = control | FROM_METER
 
         def match(frame: Frame) -> bool:
             raw = frame.raw
-            if raw[:8] != head and not (wild and self._is_mine(raw)):
+            if not raw.startswith(head) and not (wild and self._is_mine(raw)):
                 return False
             said = raw[8]
             if said == good | REFUSED:
                 return True
             if said & ~FOLLOWS != good:
                 return False
-            data = raw[10:-2]
-            return (data[:size] == begin and data.endswith(end)) or (other != b"" and data.startswith(other))
+            if raw.startswith(begin, 10, -2) and raw.endswith(end, 10, -2):
+                return True
+            return other != b"" and raw.startswith(other, 10, -2)
 
         return match
 
@@ -84,14 +86,21 @@ def read_data(talk: Talk, identifier: str, length: int | None) -> Dialogue[bytes
     ``length`` is what the catalogue knows: an answer of exactly that length is complete whatever D5 says. Raises
     ``Refused``; ``NoAnswer`` and ``LinkDown`` pass.
     """
-    wire = bytes.fromhex(identifier)[::-1].translate(PLUS_33)
-    control = READ[talk.edition]
+    wire, control = on_wire(identifier), READ[talk.edition]
     expected = FRAME_BYTES + len(wire) + (40 if length is None else length)
     reply: Frame = yield Ask(talk.frame(control, wire), talk.answers(control, wire), answer_bytes=expected)
+    if not reply.raw[8] & (REFUSED | FOLLOWS):
+        return reply.payload
     data = talk.check(reply, identifier).payload
-    if not reply.follows or len(data) == length:
+    if len(data) == length:
         return data
     return data + (yield from _read_rest(talk, identifier, wire))
+
+
+@lru_cache(maxsize=4096)
+def on_wire(identifier: str) -> bytes:
+    """An identifier as it is on the wire."""
+    return bytes.fromhex(identifier)[::-1].translate(PLUS_33)
 
 
 def _read_rest(talk: Talk, identifier: str, wire: bytes) -> Dialogue[bytes]:

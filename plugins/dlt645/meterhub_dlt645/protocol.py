@@ -20,7 +20,7 @@ from meterhub_dlt645.explain import explain_1997, explain_2007
 from meterhub_dlt645.formats import Value
 from meterhub_dlt645.frame import decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
-from meterhub_dlt645.reading import Group, plan, read_groups
+from meterhub_dlt645.reading import NO_BLOCKS, Group, plan, read_groups
 
 RELAY_STATE = {"id": "04000503", "bit": 4, "invert": True}
 """Bit 4 of status word 3: 1 means open."""
@@ -34,7 +34,7 @@ class Dlt645(Protocol):
         self.edition = edition
         self._clock = clock
         self._plans: dict[tuple[Any, ...], list[Group]] = {}
-        self._refused: dict[str, set[str]] = {}
+        self._refused: dict[str, frozenset[str]] = {}
 
     def codec(self) -> Dlt645Codec:
         """A codec for one stream."""
@@ -50,15 +50,15 @@ class Dlt645(Protocol):
 
     def read(self, meter: Meter, points: Sequence[Point]) -> Dialogue[PollReport]:
         """Read blocks where several of their items are wanted, unless the option ``blocks`` is off."""
-        refused = self._refused.setdefault(meter.id, set())
+        refused = self._refused.get(meter.id, NO_BLOCKS)
         blocks = meter.options.get("blocks", True)
-        key = (blocks, frozenset(refused), *points)
+        key = (blocks, refused, *points)
         groups = self._plans.get(key)
         if groups is None:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            groups = self._plans[key] = plan(points, blocks, key[1])
-        return read_groups(Talk(meter, self.edition), groups, refused)
+            groups = self._plans[key] = plan(points, blocks, refused)
+        return read_groups(Talk(meter, self.edition), groups, self._refused)
 
     def command(self, meter: Meter, name: str, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
         """The relay, and writing of settings; 2007 only."""

@@ -14,6 +14,7 @@ Place: TypeAlias = tuple[int, Point, int]
 """Index in the list that was asked for, the point, and where its bytes stand in the data."""
 WORTH_A_BLOCK = 2
 """So many items of a block are read as one."""
+NO_BLOCKS: frozenset[str] = frozenset()
 SILENCES_TO_STOP = 2
 """Exchanges in a row without answer after which the rest of a poll is not tried."""
 
@@ -55,14 +56,14 @@ def singles(group: Group) -> list[Group]:
     return groups
 
 
-def read_groups(talk: Talk, groups: Sequence[Group], refused: set[str]) -> Dialogue[PollReport]:
-    """Carry out a plan. Blocks that the meter refuses are added to ``refused`` and read singly.
+def read_groups(talk: Talk, groups: Sequence[Group], refused: dict[str, frozenset[str]]) -> Dialogue[PollReport]:
+    """Carry out a plan. Blocks that the meter refuses are noted in ``refused`` under its id, and read singly.
 
     A meter that does not answer the first question is not asked again: ``NoAnswer`` passes. Later it costs the rest
     of the poll, while what came before is reported.
     """
     report = PollReport()
-    waiting = list(reversed(groups))
+    waiting = list(groups[::-1])
     heard, silent = False, 0
     while waiting:
         group = waiting.pop()
@@ -71,7 +72,7 @@ def read_groups(talk: Talk, groups: Sequence[Group], refused: set[str]) -> Dialo
         except Refused as error:
             heard = True
             if group.is_block:
-                refused.add(group.identifier)
+                refused[talk.where] = refused.get(talk.where, NO_BLOCKS) | {group.identifier}
                 waiting += reversed(singles(group))
             else:
                 _fail(report, group, error)
