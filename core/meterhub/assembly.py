@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ from meterhub.field.link import CollectorConfig, Link
 from meterhub.field.link_desk import LinkDesk
 from meterhub.plugins import Plugins
 from meterhub.registry import Registry, flat
+
+TRACE_LEAST, TRACE_PER_METER, TRACE_MOST = 100, 24, 1000
 
 COLLECTOR = Profile("collector", "", {"en": "Transparent collector", "zh": "透传采集器", "ja": "透過型集約装置"})
 PORT = Profile("port", "", {"en": "Serial port", "zh": "串口", "ja": "シリアルポート"})
@@ -89,8 +92,11 @@ def _wire_settings(line: LineEntry) -> dict[str, Any]:
     return {"baud": line.baud, "bits": line.bits, "parity": line.parity, "stop": line.stop}
 
 
-def build_field(plans: list[LinkPlan], registry: Registry, plugins: Plugins, clock: Clock, bus: Bus) -> Field:
+def build_field(
+    plans: list[LinkPlan], devices: Iterable[Device], registry: Registry, plugins: Plugins, clock: Clock, bus: Bus
+) -> Field:
     """Open nothing yet: links, desks, collectors and lines, ready to be started."""
+    meters = Counter(device.parent for device in devices if device.kind == "meter")
     built = Field()
     codecs = {name: protocol.codec for name, (_, protocol) in registry.protocols.items()}
     for plan in plans:
@@ -101,7 +107,9 @@ def build_field(plans: list[LinkPlan], registry: Registry, plugins: Plugins, clo
         heartbeat_s = plan.options.get("heartbeat", {}).get("every")
         collectors = []
         for config in plan.collectors:
-            lines = [Line(line_config(one), clock, codecs, facts=link.facts) for one in plan.lines[config.id]]
+            lines = [
+                Line(line_config(one, meters[one.id]), clock, codecs, facts=link.facts) for one in plan.lines[config.id]
+            ]
             built.lines.update({line.config.id: line for line in lines})
             collectors.append(Collector(config, lines, clock, bus, heartbeat_s))
         built.collectors.update({one.id: one for one in collectors})
@@ -109,8 +117,8 @@ def build_field(plans: list[LinkPlan], registry: Registry, plugins: Plugins, clo
     return built
 
 
-def line_config(entry: LineEntry) -> LineConfig:
-    """The settings of a wire as the line wants them."""
+def line_config(entry: LineEntry, meters: int = 0) -> LineConfig:
+    """The settings of a wire as the line wants them; its trace holds about one sweep of so many ``meters``."""
     return LineConfig(
         entry.id,
         baud=entry.baud,
@@ -122,6 +130,7 @@ def line_config(entry: LineEntry) -> LineConfig:
         timeout_s=entry.timeout_s,
         tries=entry.tries,
         quiet_s=entry.quiet_s,
+        trace_size=min(TRACE_LEAST + TRACE_PER_METER * meters, TRACE_MOST),
     )
 
 

@@ -215,7 +215,7 @@ class Hub:
             self.plugins.fail(plugin, error)
 
     async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
-        self.field = build_field(plans, registry, self.plugins, self.clock, self.bus)
+        self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus)
         self.reader.lines.update(self.field.lines)
         for link, desk in self.field.links:
             desk.start()

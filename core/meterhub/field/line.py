@@ -60,7 +60,7 @@ class Line(Dialogues):
         self.config = config
         self.facts = facts or LinkFacts()
         self.on_unsolicited = on_unsolicited
-        self.trace = Trace(clock)
+        self.trace = Trace(clock, config.trace_size)
         self._codec_makers = codecs
         self._codecs: dict[str, Codec] = {}
         self._codec: Codec | None = None

@@ -23,6 +23,8 @@ class LineConfig:
     quiet_s: float = 0.1
     """After a time-out the line is silent when no byte came for so long."""
     queue_limit: int = 2000
+    trace_size: int = 100
+    """Raw frames kept for people to look at."""
 
     @property
     def byte_s(self) -> float:

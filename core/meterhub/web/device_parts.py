@@ -104,5 +104,7 @@ GROUP_WORDS = {
     "water": mark("Water"),
     "state": mark("State"),
     "grid": mark("Grid"),
+    "prepaid": mark("Prepaid credit"),
+    "status": mark("Status"),
 }
 """Names of the groups that profiles commonly use; another group shows the name its profile gives."""
