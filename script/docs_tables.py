@@ -1,4 +1,4 @@
-"""Tables of the docs, made from the code: settings, hooks, actions.
+"""Tables of the docs, made from the code: settings, hooks, actions, commands.
 
 A page of docs/ holds a table between ``<!-- table: NAME -->`` and ``<!-- end -->``; NAME is a key of ``TABLES``.
 ``script/docs`` writes them anew; ``script/docs --check`` prints the pages that are out of date and exits with 1.
@@ -6,20 +6,22 @@ A page of docs/ holds a table between ``<!-- table: NAME -->`` and ``<!-- end --
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from meterhub import hookspecs
+from meterhub import cli, hookspecs
 from meterhub.clock import Clock
 from meterhub.config.fields import describe, fields_of
 from meterhub.config.site_schema import SECTIONS
 from meterhub.field.link import LinkType
 from meterhub.meter_actions import MeterActions
+from meterhub.plugin_score import RULES
 from meterhub.plugins import Plugins
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,43 @@ def actions() -> str:
     return table(["action", "on the page", "parameters", "permission", "asks first"], rows)
 
 
+def command_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of all commands, those of ``user add`` and the like included, in the order of ``--help``."""
+    inner = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    if not inner:
+        yield parser
+    for action in inner:
+        for one in action.choices.values():
+            yield from command_parsers(one)
+
+
+def commands() -> str:
+    """Every command with its arguments."""
+    rows = []
+    for one in command_parsers(cli.parser()):
+        usage = " ".join(one.format_usage().removeprefix("usage: ").replace("[-h] ", "").split())
+        rows.append([f"`{usage}`".replace("|", "\\|"), one.description or ""])
+    return table(["command", "what it does"], rows)
+
+
+def options() -> str:
+    """What the arguments of the commands mean, where the command does not say it all."""
+    rows = []
+    for one in command_parsers(cli.parser()):
+        for action in one._actions:
+            if action.help and action.dest != "help":
+                word = ", ".join(action.option_strings) or str(action.metavar or action.dest)
+                default = "" if action.default in (None, False, "") or action.required else f"`{action.default}`"
+                rows.append([f"`{one.prog}`", f"`{word}`", action.help, default])
+    return table(["command", "argument", "meaning", "default"], rows)
+
+
+def rules() -> str:
+    """What ``meterhub check --plugin`` looks at."""
+    rows = [[f"`{one.name}`", "must" if one.must else "should", one.text] for one in RULES]
+    return table(["rule", "", "what is so when it is kept"], rows)
+
+
 @cache
 def link_types() -> dict[str, LinkType]:
     """The kinds of links that installed plugins bring, by name."""
@@ -64,6 +103,9 @@ def link_types() -> dict[str, LinkType]:
 TABLES: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "actions": actions,
+    "commands": commands,
+    "options": options,
+    "rules": rules,
     **{f"site.{name}": partial(describe, schema) for name, schema in SECTIONS.items() if schema},
     **{f"link.{name}": partial(describe, link.schema) for name, link in link_types().items()},
     **{

@@ -1,4 +1,4 @@
-"""The command line: ``meterhub demo | run | simulate | check | decode | user | token | backup | restore``.
+"""The command line: ``meterhub demo | run | simulate | check | new | decode | user | token | backup | restore``.
 
 Exit codes: 0 it worked, 1 the thing failed, 2 wrong use. Errors go to stderr, one per line. Imports are lazy, so that
 ``--help`` answers at once.
@@ -56,8 +56,14 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("-c", dest="config", type=Path, required=True, metavar="site.yaml")
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--speed", type=float, default=1.0)
-    check = _command(commands, "check", "validate a site file without starting", _check)
-    check.add_argument("-c", dest="config", type=Path, required=True, metavar="site.yaml")
+    check = _command(commands, "check", "validate a site file without starting, or score a plugin", _check)
+    what = check.add_mutually_exclusive_group(required=True)
+    what.add_argument("-c", dest="config", type=Path, metavar="site.yaml")
+    what.add_argument(
+        "--plugin", type=Path, metavar="PATH", help="a plugin's file or folder, or a profile; its code is run"
+    )
+    check.add_argument("--tests", type=Path, metavar="PATH", help="where the plugin's tests stand, if not beside it")
+    _new_options(_command(commands, "new", "write a plugin that works, with its tests, to be changed", _new))
     decode = _command(commands, "decode", "explain a frame, or one per line of stdin", _decode)
     decode.add_argument("protocol", metavar="PROTOCOL", help="dlt645-1997, dlt645-2007, …")
     decode.add_argument("hex", nargs="*", metavar="HEX", help="all arguments join into one frame")
@@ -76,6 +82,14 @@ def _command(commands: object, name: str, text: str, todo: Command) -> argparse.
     one: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)  # type: ignore[attr-defined]
     one.set_defaults(command=todo)
     return one
+
+
+def _new_options(new: argparse.ArgumentParser) -> None:
+    new.add_argument("kind", choices=("protocol", "profile", "link"), help="what it brings")
+    new.add_argument("name", metavar="NAME", help="lower-case letters, digits and -")
+    new.add_argument("--package", action="store_true", help="as a project of its own, to be installed")
+    new.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="folder to write into, here if not given")
+    new.add_argument("--model", default="", metavar="PROFILE", help="what a new profile is copied from")
 
 
 def _people(commands: object) -> None:
@@ -124,9 +138,25 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.plugin is not None:
+        from meterhub.plugin_score import score
+
+        found = score(arguments.plugin, arguments.tests)
+        sys.stdout.write("".join(f"{line}\n" for line in found.lines))
+        return 0 if found.good else 1
     from meterhub.serve import check
 
     sys.stdout.write(check(arguments.config) + "\n")
+    return 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from meterhub.scaffold import scaffold
+    from meterhub.scaffold.models import find_model
+
+    model = find_model(arguments.model) if arguments.kind == "profile" else None
+    files = scaffold(arguments.kind, arguments.name, arguments.into, package=arguments.package, model=model)
+    sys.stdout.write("".join(f"{file}\n" for file in files))
     return 0
 
 

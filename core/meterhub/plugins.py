@@ -113,7 +113,11 @@ class Plugins:
         for path in sorted(self._folder.iterdir()):
             file = path / "__init__.py" if path.is_dir() else path
             if file.suffix == ".py" and file.is_file() and not path.name.startswith(("_", ".")):
-                self._add(Plugin(path.stem, str(path), load=lambda name=path.stem, file=file: _import_file(name, file)))  # type: ignore[misc]
+                self._add(Plugin(path.stem, str(path), load=lambda name=path.stem, file=file: import_file(name, file)))  # type: ignore[misc]
+
+    def take(self, plugin: Plugin) -> None:
+        """Put a plugin in that was found elsewhere, in place of one of its name."""
+        self._records[plugin.name] = plugin
 
     def _add(self, plugin: Plugin) -> None:
         known = self._records.get(plugin.name)
@@ -270,7 +274,7 @@ class Plugins:
         return ConfigError(f"there is no plugin {name}", where=where, hint=hint)
 
 
-def _import_file(name: str, file: Path) -> ModuleType:
+def import_file(name: str, file: Path) -> ModuleType:
     """Import a plugin from the deployer's folder under a name of its own."""
     full_name = f"meterhub_site_plugin_{name}"
     spec = importlib.util.spec_from_file_location(

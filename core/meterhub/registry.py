@@ -26,7 +26,7 @@ class Registry:
     owners: dict[str, Plugin] = field(default_factory=dict)
 
 
-def build_registry(plugins: Plugins, profile_folder: Path) -> tuple[Registry, list[ConfigError]]:
+def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Registry, list[ConfigError]]:
     """Collect what the plugins register, then the deployer's own profiles; all mistakes in them are returned."""
     registry = Registry()
     mistakes: list[ConfigError] = []
@@ -39,9 +39,10 @@ def build_registry(plugins: Plugins, profile_folder: Path) -> tuple[Registry, li
             registry.links[link_type.name] = link_type
             registry.owners[link_type.name] = plugin
     for plugin, source in plugins.call("register_profiles"):
-        _add_profile(registry, source, source.parent if isinstance(source, Path) else None, plugin.origin, mistakes)
-    for path in sorted(profile_folder.glob("*.yaml")) if profile_folder.is_dir() else ():
-        _add_profile(registry, path, profile_folder.parent, str(path), mistakes)
+        add_profile(registry, source, source.parent if isinstance(source, Path) else None, plugin.origin, mistakes)
+    if profile_folder is not None:
+        for path in sorted(profile_folder.glob("*.yaml")):
+            add_profile(registry, path, profile_folder.parent, str(path), mistakes)
     return registry, mistakes
 
 
@@ -53,9 +54,8 @@ def _new(known: Mapping[str, Any], name: str, what: str, plugin: Plugin, plugins
     return False
 
 
-def _add_profile(
-    registry: Registry, source: Any, folder: Path | None, origin: str, mistakes: list[ConfigError]
-) -> None:
+def add_profile(registry: Registry, source: Any, folder: Path | None, origin: str, mistakes: list[ConfigError]) -> None:
+    """Add one profile, a file or the same content as a mapping; what is wrong with it is added to ``mistakes``."""
     try:
         content = load(source, folder) if isinstance(source, Path) else source
         profile = build_profile(content, registry.protocols, origin="" if isinstance(source, Path) else origin)

@@ -28,3 +28,9 @@ def test_every_table_stands_in_some_page(table):
 def test_every_section_of_the_site_file_has_its_chapter(section):
     """But automations, which the loader refuses until they exist."""
     assert f"## `{section}:`" in PAGES
+
+
+def test_every_command_of_the_command_line_is_documented():
+    shown = {" ".join(one.prog.split()) for one in MAKER["command_parsers"](MAKER["cli"].parser())}
+    assert {"meterhub check", "meterhub new", "meterhub user add", "meterhub restore"} <= shown
+    assert [name for name in shown if f"`{name} " not in PAGES] == []

@@ -202,7 +202,8 @@ class SimulatedHub(Hub):
 def make_site(site: str | Path, folder: Path, plugins: Iterable[Path], profiles: Iterable[Path]) -> Site:
     """The site as a test runs it: its data, plugins and profiles stand in ``folder``.
 
-    ``site`` is the text of a site file or the path of one, whose own ``plugins/`` and ``profiles/`` are copied.
+    ``site`` is the text of a site file or the path of one, whose own ``plugins/`` and ``profiles/`` are copied. A
+    package ``meterhub_acme`` is the plugin ``acme``, as when it is installed.
     Raises ``ConfigErrors``.
     """
     if isinstance(site, Path):
@@ -213,9 +214,10 @@ def make_site(site: str | Path, folder: Path, plugins: Iterable[Path], profiles:
     else:
         file = folder / "site.yaml"
         file.write_text(site, encoding="utf-8")
-    for name, sources in (("plugins", plugins), ("profiles", profiles)):
-        for source in sources:
-            _copy(source, folder / name / source.name)
+    for source in plugins:
+        _copy(source, folder / "plugins" / source.name.removeprefix("meterhub_"))
+    for source in profiles:
+        _copy(source, folder / "profiles" / source.name)
     loaded = load_site(file)
     return replace(loaded, folder=folder, hub=replace(loaded.hub, data=folder / "data"))
 

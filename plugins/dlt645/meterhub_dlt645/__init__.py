@@ -14,6 +14,8 @@ from meterhub_dlt645.frame import Frame, decode_frame, encode_read
 
 __all__ = ["Frame", "decode_frame", "encode_read"]
 
+requires_api = 1
+
 
 @hookimpl
 def register_protocols() -> Iterable[ProtocolType]:

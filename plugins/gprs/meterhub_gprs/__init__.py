@@ -11,6 +11,8 @@ from meterhub_gprs.listener import GprsLink
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 from meterhub_gprs.twin import simulate
 
+requires_api = 1
+
 
 def open_link(ctx: Any, config: Mapping[str, Any]) -> GprsLink:
     """Make the link; it listens once it is opened."""

@@ -11,6 +11,8 @@ from meterhub_serial.link import SerialLink
 from meterhub_serial.schema import LINK_SCHEMA
 from meterhub_serial.twin import simulate
 
+requires_api = 1
+
 
 def open_link(ctx: Any, config: Mapping[str, Any]) -> SerialLink:
     """Make the link; the port is opened with it. ``config["lines"]`` says how the port is set."""
