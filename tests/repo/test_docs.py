@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meterhub import hookspecs
+from meterhub.cli import main
 from meterhub.devices.profile_file import ENTITY, PROFILE
 from meterhub.devices.vectors import VECTOR
 
@@ -43,7 +44,7 @@ def test_the_examples_in_the_docs_are_the_files_that_the_tests_run(page, example
 
 
 def test_every_link_between_the_docs_leads_somewhere():
-    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+    pages = [*DOCS.glob("**/*.md"), DOCS.parent / "README.md", *DOCS.parent.glob("*/README.md")]
     links = [
         (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     ]
@@ -62,3 +63,29 @@ def test_every_switch_of_the_simulated_world_stands_in_the_docs():
 
     switches = [name for name in vars(Sim) if not name.startswith("_") and name not in ("build", "wire_of")]
     assert [name for name in switches if f"sim.{name}(" not in PROTOCOL] == []
+
+
+SITES = re.findall(r"```yaml\n(hub: .*?)```", (DOCS / "running-a-site.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(SITES)))
+def test_every_site_file_of_the_guide_is_right(number, tmp_path, capsys):
+    (tmp_path / "meters.yaml").write_text(
+        '- {id: a-1, line: c1-a, profile: dlt645-2007-single-phase, address: "1"}\n', encoding="utf-8"
+    )
+    (tmp_path / "site.yaml").write_text(SITES[number], encoding="utf-8")
+    assert main(["check", "-c", str(tmp_path / "site.yaml")]) == 0, capsys.readouterr().err
+
+
+async def test_the_first_site_file_of_the_guide_is_short_and_reads_a_meter(hub, clock):
+    assert len(SITES) >= 4 and SITES[0].count("\n") <= 20
+    home = await hub(SITES[0])
+    await clock.advance(16 * 60)
+    assert home.estate["a-101"].status == "online"
+
+
+def test_every_page_can_be_reached_from_the_first():
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    pages = [page.relative_to(DOCS).as_posix() for page in [*DOCS.glob("*.md"), *DOCS.glob("examples/*")]]
+    pages += [f"../plugins/{page.parent.name}/README.md" for page in DOCS.parent.glob("plugins/*/README.md")]
+    assert [page for page in pages if page != "index.md" and f"]({page})" not in index and "__" not in page] == []
