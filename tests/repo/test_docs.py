@@ -12,6 +12,8 @@ from meterhub import hookspecs
 from meterhub.cli import main
 from meterhub.devices.profile_file import ENTITY, PROFILE
 from meterhub.devices.vectors import VECTOR
+from meterhub.field.collector import CAUSES
+from meterhub.field.link import LinkType
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "writing-a-protocol.md").read_text(encoding="utf-8")
@@ -89,3 +91,10 @@ def test_every_page_can_be_reached_from_the_first():
     pages = [page.relative_to(DOCS).as_posix() for page in [*DOCS.glob("*.md"), *DOCS.glob("examples/*")]]
     pages += [f"../plugins/{page.parent.name}/README.md" for page in DOCS.parent.glob("plugins/*/README.md")]
     assert [page for page in pages if page != "index.md" and f"]({page})" not in index and "__" not in page] == []
+
+
+def test_every_cause_and_every_part_of_a_link_stands_in_its_page():
+    page = (DOCS / "writing-a-link.md").read_text(encoding="utf-8")
+    words = [*CAUSES, *LinkType.__dataclass_fields__]
+    known = {"connected", "never_seen", "description"}  # not for a link to say; for people
+    assert [word for word in words if word not in page and word not in known] == []

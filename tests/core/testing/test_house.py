@@ -78,6 +78,13 @@ async def test_a_day_on_a_bad_wire_fills_every_slot_with_the_truth_or_names_the_
     assert [len(one) >= SLOTS_A_DAY - 1 for one in points] == [True, True]
 
 
+async def test_a_day_on_a_good_wire_misses_nothing(hub, sim, clock):
+    home = await hub(SITE + ENERGY)
+    book = Book(home, sim)
+    await clock.advance(86_400 + 600)
+    assert (len(book.slots), book.wrong, sum(book.failed.values())) == (METERS * SLOTS_A_DAY, [], 0)
+
+
 async def test_a_sweep_that_was_missed_is_caught_up_once_after_a_restart(hub, sim, clock):
     first = await hub(SITE + ENERGY)
     await clock.advance(1000)
