@@ -6,6 +6,7 @@ PyYAML's own composer is left out because it would build an object with two mark
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -144,7 +145,7 @@ class Composer:
             raise ConfigError("a key must be a plain word", where=self._where(event))
         if event.implicit[0] and event.value in NULLS:
             raise ConfigError("a key is missing before the colon", where=self._where(event))
-        return str(event.value)
+        return sys.intern(str(event.value))
 
     def _sequence(self, start: Any, depth: int) -> Seq:
         node = Seq((), self._source, start.start_mark.line + 1)

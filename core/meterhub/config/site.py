@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -250,8 +251,8 @@ class _Reader:
     def _meter(self, values: dict[str, Any], entry: Map) -> MeterEntry:
         return MeterEntry(
             values["id"],
-            values["line"],
-            values["profile"],
+            sys.intern(values["line"]),
+            sys.intern(values["profile"]),
             values["address"],
             values["place"],
             values["name"],

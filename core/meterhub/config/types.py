@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -283,7 +284,7 @@ def place() -> Type:
     """A path in the place tree such as ``Block A / 1 / 101``, as a tuple of names; '' is the site itself."""
 
     def convert(value: Any) -> tuple[str, ...]:
-        names = tuple([name.strip() for name in words_of(value).split("/")])
+        names = tuple([sys.intern(name.strip()) for name in words_of(value).split("/")])
         if len(value) > 200 or not value.isprintable() or len(names) > 8:
             raise ValueError
         if not all(names):

@@ -153,8 +153,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def load_latest(self) -> list[Reading]:
-        """The newest reading of every series."""
+    async def load_latest(self, after: int = 0, limit: int = 10_000) -> list[Reading]:
+        """The newest reading of each series, in the order of their numbers: the next ``limit`` ones over ``after``."""
 
     @abstractmethod
     async def points(self, entity_id: str, from_ms: int, to_ms: int, limit: int = 10_000) -> list[Point]:

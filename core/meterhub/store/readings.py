@@ -25,9 +25,14 @@ WRITTEN, FOLDED, ROLLED = range(3)
 
 
 def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, int]:
-    """The numbers of all series there are, after giving new ones to unknown entities."""
-    conn.executemany("INSERT OR IGNORE INTO series (entity) VALUES (?)", ((one,) for one in entity_ids))
-    return dict(conn.execute("SELECT entity, id FROM series"))
+    """The numbers of these entities' series; unknown ones get a new number."""
+    known = dict(conn.execute("SELECT entity, id FROM series"))
+    wanted = list(entity_ids)
+    new = [(one,) for one in wanted if one not in known]
+    if new:
+        conn.executemany("INSERT OR IGNORE INTO series (entity) VALUES (?)", new)
+        known = dict(conn.execute("SELECT entity, id FROM series"))
+    return known if len(known) == len(wanted) else {one: known[one] for one in wanted}
 
 
 def write(conn: sqlite3.Connection, queries: Queries, rows: Sequence[Reading], zone: tzinfo) -> None:

@@ -137,19 +137,18 @@ class SqliteStore(Store):
     async def series(self, entity_ids: Iterable[str]) -> dict[str, int]:
         """The numbers of these entities' series."""
         wanted = list(entity_ids)
-        known: dict[str, int] = await self._writers[READINGS].submit(lambda conn: readings.register(conn, wanted))
-        return {one: known[one] for one in wanted}
+        return await self._writers[READINGS].submit(lambda conn: readings.register(conn, wanted))
 
     async def record(self, batch: Sequence[Reading]) -> None:
         """Keep readings in ``readings.db``."""
         await self._writers[READINGS].submit(lambda conn: readings.write(conn, self._queries, batch, self._zone))
 
-    async def load_latest(self) -> list[Reading]:
-        """The newest reading of every series."""
+    async def load_latest(self, after: int = 0, limit: int = 10_000) -> list[Reading]:
+        """The newest reading of each series."""
 
         def run(conn: sqlite3.Connection) -> list[Reading]:
             readings.fold(conn, self._queries)
-            return conn.execute(self._queries.sql("readings.latest")).fetchall()
+            return conn.execute(self._queries.sql("readings.latest"), {"after": after, "limit": limit}).fetchall()
 
         return await self._writers[READINGS].submit(run)
 

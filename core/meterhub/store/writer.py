@@ -85,6 +85,7 @@ class Writer:
             group = [job]
             stopping = self._commit(group)
             self._tell(self._deliver, group)
+            del job, group  # waiting for the next one must not keep their results
         self._conn.close()
         self._tell(self._ended.set_result, None)
 

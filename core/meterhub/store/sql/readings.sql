@@ -77,8 +77,8 @@ INSERT INTO days (day, series, first_ms, first, last_ms, last, minimum, maximum,
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: readings.latest
--- The newest reading of every series.
-SELECT series, measured_ms, value, quality FROM latest
+-- The newest reading of the next series, by number.
+SELECT series, measured_ms, value, quality FROM latest WHERE series > :after ORDER BY series LIMIT :limit
 
 -- name: readings.numbers
 -- The numbers of a series in some quarter hours, oldest first: one seek per quarter hour that holds anything.
