@@ -284,7 +284,8 @@ def place() -> Type:
     """A path in the place tree such as ``Block A / 1 / 101``, as a tuple of names; '' is the site itself."""
 
     def convert(value: Any) -> tuple[str, ...]:
-        names = tuple([sys.intern(name.strip()) for name in words_of(value).split("/")])
+        *above, last = [name.strip() for name in words_of(value).split("/")]
+        names = (*map(sys.intern, above), last)  # a building's name is kept once for all its meters
         if len(value) > 200 or not value.isprintable() or len(names) > 8:
             raise ValueError
         if not all(names):

@@ -148,7 +148,10 @@ class SqliteStore(Store):
 
         def run(conn: sqlite3.Connection) -> list[Reading]:
             readings.fold(conn, self._queries)
-            return conn.execute(self._queries.sql("readings.latest"), {"after": after, "limit": limit}).fetchall()
+            found = conn.execute(self._queries.sql("readings.latest"), {"after": after, "limit": limit}).fetchall()
+            if len(found) < limit:
+                conn.execute("PRAGMA shrink_memory")  # the pages of a table that is read once, at the start
+            return found
 
         return await self._writers[READINGS].submit(run)
 
