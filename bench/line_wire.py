@@ -35,6 +35,7 @@ from meterhub.field.line import Job, Line, LineConfig, Priority
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import LinkDesk
 from meterhub.field.protocol import Protocol, SimulatedMeter
+from meterhub.hub import settle
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.conformance_link import until
@@ -250,8 +251,7 @@ async def measure(kind: type[Ours] | type[Floor], port: int, lines: int, seconds
     await side.start(lines)
     await asyncio.sleep(2)
     gc.collect()
-    gc.freeze()  # as the hub does once it has started
-    gc.set_threshold(50_000, 20, 50)
+    settle()
     answers, wall_s, cpu_s = side.answers, time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)
     answers = side.answers - answers

@@ -45,6 +45,16 @@ BOOLEAN_KINDS = ("switch", "boolean")
 log = logging.getLogger(__name__)
 
 
+def settle() -> None:
+    """Take what has been made so far out of the garbage collector's rounds, and keep these short from now on.
+
+    A look at everything with 10,000 meters takes 0.1 s, in which nothing else happens; a young one of 10,000 objects
+    1 ms, a middle one of 50,000 some 5 ms. Those find what a running hub leaves behind.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, 5, 1_000)
+
+
 def load_plugins(
     site: Site,
     clock: Clock,
@@ -104,8 +114,7 @@ class Hub:
             await self._start()
         finally:
             gc.enable()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        settle()
 
     async def _start(self) -> None:
         self.started_ms = self.clock.now()

@@ -31,6 +31,7 @@ from meterhub.twins import run_twins
 from meterhub.watchdog import Blockage, Watchdog
 from meterhub.web.app import build_app, start
 from meterhub.web.pages import setup_pages
+from meterhub.web.render import compile_templates
 
 DISABLED = "METERHUB_DISABLED_PLUGINS"
 DEMO_USER = "demo"
@@ -128,6 +129,7 @@ async def _serve(site: Site, twins: tuple[int, float] | None = None) -> None:
             setup_pages(app, rooms)
 
         server = await start(build_app(rooms, pages), str(hub.site.web.listen))
+        hub.spawn("templates", asyncio.to_thread(compile_templates))
         watchdog.start()
         try:
             await _live(hub, server.port, far_end, twins)

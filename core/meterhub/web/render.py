@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from aiohttp import web
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from meterhub.actions import Actor
@@ -45,6 +46,31 @@ class Entry:
     label: str
     group: str = ""
     main: bool = False
+
+
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Compiles each template once, for all languages and all of its users in this process."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give what was compiled from the same source."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = CompiledTemplates()
+
+
+def compile_templates() -> None:
+    """Compile all templates, so that no first visitor of a page stops the loop for the 0.1 s it takes. For a thread."""
+    environment = Look("", UTC)._environment("en")
+    for name in environment.list_templates():
+        environment.get_template(name)
 
 
 class Look:
@@ -126,6 +152,7 @@ class Look:
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=COMPILED,
         )
         made.install_gettext_translations(texts.catalogue, newstyle=True)  # type: ignore[attr-defined]
         made.globals.update(self._globals(texts))

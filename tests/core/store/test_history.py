@@ -65,6 +65,15 @@ async def test_the_same_reading_twice_is_one(store: SqliteStore) -> None:
     assert len(await store.points("m.energy", START_MS, START_MS + 1)) == 1
 
 
+async def test_the_newest_values_come_in_parts(store: SqliteStore) -> None:
+    numbers = await ids(store, "a.x", "b.x", "c.x")
+    await store.record([(number, START_MS, number * 10, 0) for number in numbers])
+    first = await store.load_latest(limit=2)
+    rest = await store.load_latest(first[-1][0], limit=2)
+    assert [one[0] for one in first + rest] == sorted(numbers)
+    assert await store.load_latest(rest[-1][0]) == []
+
+
 async def test_the_newest_values_survive_a_restart(tmp_path: Path, clock: MovableClock) -> None:
     store = await SqliteStore.open(tmp_path, clock)
     one, two = await ids(store, "m.energy", "m.mode")
