@@ -153,6 +153,7 @@ class Look:
             undefined=jinja2.StrictUndefined,
             extensions=["jinja2.ext.i18n"],
             bytecode_cache=COMPILED,
+            auto_reload=False,
         )
         made.install_gettext_translations(texts.catalogue, newstyle=True)  # type: ignore[attr-defined]
         made.globals.update(self._globals(texts))
