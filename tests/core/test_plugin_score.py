@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from meterhub.cli import main
+from meterhub.plugin_score.rules_of_projects import allows
 
 ROOT = Path(__file__).parents[2]
 GOOD = '''"""A plugin."""
@@ -118,3 +119,29 @@ def test_where_there_is_no_plugin_it_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit) as wrong_use:
         main(["check"])
     assert wrong_use.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("clauses", "installed", "kept"),
+    [
+        ("", "3.14.1", True), (">=3.14,<4", "3.14.1", True), (">=3.15", "3.14.1", False), ("<3", "3.14.1", False),
+        ("==3.14", "3.14.0", True), ("==3.14.*", "3.14.7", True), ("==3.14.*", "3.15.0", False),
+        ("~=3.14", "3.20", True),
+        ("~=3.14.1", "3.15", False), ("!=3.14.1", "3.14.1", False), (">3.14", "3.14", False),
+        ("<=3.14", "3.14.0rc1", True),
+    ],
+)  # fmt: skip
+def test_a_version_is_compared_with_clauses(clauses, installed, kept):
+    assert allows(clauses, installed) is kept
+
+
+def test_a_project_that_excludes_what_the_hub_uses_fails(tmp_path, capsys):
+    main(["new", "link", "narrow", "--package", "--into", str(tmp_path)])
+    project = tmp_path / "meterhub-narrow"
+    settings = (project / "pyproject.toml").read_text(encoding="utf-8")
+    needs = '"meterhub", "pluggy[x] < 1 ; python_version > \'3\'", "requests<1"'
+    (project / "pyproject.toml").write_text(settings.replace('"meterhub"]', needs + "]"), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", "--plugin", str(project)]) == 1
+    [failed] = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("FAIL", "miss"))]
+    assert failed.startswith("FAIL  dependencies: pyproject.toml:") and "excludes pluggy" in failed

@@ -9,11 +9,12 @@ from pathlib import Path
 from meterhub.plugin_score.loaded import load
 from meterhub.plugin_score.rules import Rule
 from meterhub.plugin_score.rules_of_plugins import PLUGIN_RULES
+from meterhub.plugin_score.rules_of_projects import PROJECT_RULES
 from meterhub.plugin_score.rules_of_source import SOURCE_RULES
 from meterhub.plugin_score.rules_of_tests import TEST_RULES
 from meterhub.plugin_score.subject import find_subject
 
-RULES: tuple[Rule, ...] = (*PLUGIN_RULES, *SOURCE_RULES, *TEST_RULES)
+RULES: tuple[Rule, ...] = (*PLUGIN_RULES, *SOURCE_RULES, *PROJECT_RULES, *TEST_RULES)
 
 
 class Score:
