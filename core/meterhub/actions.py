@@ -95,6 +95,8 @@ class Action:
     applies: Callable[[Any], bool] | None = None
     timeout_s: float = 120.0
     many: Many | None = None
+    everyday: bool = True
+    """Stands in the first row of a page; the others are folded away."""
 
 
 class Call:

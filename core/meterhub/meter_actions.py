@@ -8,12 +8,13 @@ from typing import Any
 
 import voluptuous as vol
 
-from meterhub.actions import Action, Call, Danger
+from meterhub.actions import Action, Call
 from meterhub.cause import Cause
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Poll, Reader, explain
 from meterhub.errors import MeterHubError
 from meterhub.field.line import Priority
+from meterhub.meter_commands import COMMANDS, Command
 
 SWEEP_DEADLINE_S = 900.0
 """A scheduled read that could not be sent within a quarter of an hour is stale: the next sweep replaces it."""
@@ -38,41 +39,21 @@ class MeterActions:
                 durable=False,
                 many=self.sweep,
             ),
-            self._command("meter.open_circuit", "Open circuit", "拉闸", "遮断", danger=Danger.REASON),
-            self._command("meter.close_circuit", "Close circuit", "合闸", "投入", danger=Danger.CONFIRM),
-            self._command("meter.open_valve", "Open valve", "开阀", "開栓", danger=Danger.CONFIRM),
-            self._command("meter.close_valve", "Close valve", "关阀", "閉栓", danger=Danger.REASON),
-            self._command(
-                "meter.write",
-                "Write setting",
-                "写入参数",
-                "設定書込",
-                danger=Danger.CONFIRM,
-                permission="meter.write",
-                schema={vol.Required("entity"): str, vol.Required("value"): vol.Any(str, bool)},
-            ),
+            *map(self._action, COMMANDS),
         ]
 
-    def _command(
-        self,
-        name: str,
-        en: str,
-        zh: str,
-        ja: str,
-        *,
-        danger: Danger,
-        permission: str = "meter.control",
-        schema: Mapping[Any, Any] | None = None,
-    ) -> Action:
+    def _action(self, command: Command) -> Action:
         return Action(
-            name,
-            {"en": en, "zh": zh, "ja": ja},
-            permission,
+            command.name,
+            command.title,
+            command.permission,
             self.command,
             target="meter",
-            schema=schema or {},
-            danger=danger,
-            applies=_knows(name),
+            schema=command.schema,
+            danger=command.danger,
+            durable=command.lasting,
+            applies=_knows(command.name),
+            everyday=command.everyday,
         )
 
     async def read(self, call: Call) -> dict[str, Any]:
@@ -90,7 +71,12 @@ class MeterActions:
         """Carry out an action of the meter's protocol; the result holds what was read back."""
         device: Device = call.target
         reply = await self._reader.command(
-            device, call.action.name, call.params, priority=Priority.OPERATOR, cause=call.cause, sent=call.sent
+            device,
+            call.action.name,
+            call.params,
+            priority=_priority(call.action.permission),
+            cause=call.cause,
+            sent=call.sent,
         )
         read_back = {}
         for key, value in reply.values.items():
@@ -125,6 +111,11 @@ class MeterActions:
         if devices:
             await finished
         return outcome
+
+
+def _priority(permission: str) -> Priority:
+    """Money goes before everything else on a line."""
+    return Priority.MONEY if permission == "meter.credit" else Priority.OPERATOR
 
 
 def _knows(name: str) -> Callable[[Any], bool]:

@@ -67,7 +67,8 @@ def build_profile(content: Any, protocols: Mapping[str, tuple[ProtocolType, Prot
         )
     kind, protocol = known
     entities, points = _entities(head["entities"], kind, protocol, origin)
-    commands = {
+    commands: dict[str, Mapping[str, Any]] = {key: {} for key in kind.commands}
+    commands |= {
         name: check(spec or {}, kind.command_schema, where=_where(head["commands"], name, origin))
         for name, spec in head["commands"].items()
     }

@@ -106,3 +106,5 @@ class ProtocolType:
     decode: Callable[[bytes], dict[str, Any]] | None = None
     """For ``meterhub decode NAME``: one frame to a JSON object; raises ``BadFrame``."""
     description: str = ""
+    commands: tuple[str, ...] = ()
+    """Actions that every meter of this protocol knows, without its profile listing them."""

@@ -119,6 +119,9 @@ CORE = (
         (MANAGER,),
     ),
     Permission("meter.write", {"en": "Change meter settings", "zh": "修改表计设置", "ja": "メーター設定を変える"}),
+    Permission(
+        "meter.credit", {"en": "Credit and refund meters", "zh": "表计充值和退费", "ja": "メーターへの入金と返金"}
+    ),
     Permission("collector.view", {"en": "See collectors", "zh": "查看采集器", "ja": "集中器を見る"}, (MANAGER, VIEWER)),
     Permission("user.manage", {"en": "Manage users", "zh": "管理用户", "ja": "利用者を管理する"}),
     Permission("login.view", {"en": "See the login history", "zh": "查看登录记录", "ja": "ログイン履歴を見る"}),

@@ -207,6 +207,7 @@ def _action(action: Action, device: Device, texts: Texts) -> dict[str, Any]:
         "dialog": "do-" + action.name.replace(".", "-"),
         "icon": mark_icon,
         "danger": action.danger.value,
+        "everyday": action.everyday,
         "question": title,
         "effect": texts.pick(action.description) or texts(mark("The command goes to this device at once.")),
         "path": f"/devices/{device.id}/actions/{action.name}",

@@ -56,6 +56,8 @@ def _read_back(run: Run, device: Device | None, texts: Texts) -> list[dict[str, 
     """The values that the meter itself gave, by name and with unit; a read shows the first few."""
     result = run.result or {}
     brought = result.get("read_back") or result.get("values") or {}
+    if isinstance(brought, list):
+        return _items(brought, texts)
     shown = []
     for key, value in list(brought.items())[:MAX_VALUES]:
         definition = device.definition(key) if device is not None else None
@@ -67,4 +69,13 @@ def _read_back(run: Run, device: Device | None, texts: Texts) -> list[dict[str, 
     failed = result.get("failed") or {}
     if failed:
         shown.append({"name": texts(mark("Not read")), "text": ", ".join(list(failed)[:MAX_VALUES])})
+    return shown
+
+
+def _items(items: list[Any], texts: Texts) -> list[dict[str, str]]:
+    """The items of a read by name: each has ``name``, ``value`` and ``unit``, and a value of None is none."""
+    shown = []
+    for one in items[:MAX_VALUES]:
+        text = f"{one['value']} {one['unit'] or ''}".strip() if one["value"] is not None else texts(mark("no value"))
+        shown.append({"name": str(one["name"]), "text": text})
     return shown

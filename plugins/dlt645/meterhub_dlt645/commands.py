@@ -14,32 +14,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from meterhub.clock import Clock, utc
 from meterhub.errors import BadInput, NoAnswer, Refused
-from meterhub.field.dialogue import Ask, CommandReply, Dialogue
+from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub_dlt645.authority import authority, tell
 from meterhub_dlt645.exchange import Talk, read_data
-from meterhub_dlt645.frame import PLUS_33
 from meterhub_dlt645.points import Point
 
-WRITE, REMOTE_CONTROL = 0x14, 0x1C
+WRITE = {"2007": 0x14, "1997": 0x04}
+REMOTE_CONTROL = 0x1C
 CODES = {"meter.open_circuit": "1A", "meter.close_circuit": "1C"}
 CLOSED_AFTER = {"meter.open_circuit": False, "meter.close_circuit": True}
+HOLD_CODES = {"meter.keep_power": ("3A", "3B"), "meter.alarm": ("2A", "2B")}
+"""On and off."""
+ALLOW_CLOSE = "1B"
+PRESS = {"next": "press the button at the meter to close the relay"}
 READ_BACKS = 3
 """A relay takes its time: so often its state is read before the command counts as failed."""
 DEFAULT_VALID_FOR_S = 1200
 DEFAULT_OFFSET = "+08:00"
-DEFAULT_LEVEL, DEFAULT_PASSWORD, DEFAULT_OPERATOR = "02", "000000", "00000000"
 
 
-def authority(options: Mapping[str, Any]) -> bytes:
-    """Level, password and operator code as every programming command carries them, before +33H."""
-    level = bytes.fromhex(options.get("level", DEFAULT_LEVEL))
-    password = bytes.fromhex(options.get("password", DEFAULT_PASSWORD)[:])
-    return level + password[::-1] + bytes.fromhex(options.get("operator", DEFAULT_OPERATOR))[::-1]
+def meter_time(options: Mapping[str, Any], now_ms: int) -> datetime:
+    """The time of the meter's own zone."""
+    sign, hours, minutes = re.fullmatch(r"([+-])(\d\d):(\d\d)", options.get("utc_offset", DEFAULT_OFFSET)).groups()  # type: ignore[union-attr]
+    return utc(now_ms) + timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
 
 
 def valid_until(options: Mapping[str, Any], now_ms: int) -> bytes:
@@ -47,26 +50,23 @@ def valid_until(options: Mapping[str, Any], now_ms: int) -> bytes:
     fixed = options.get("valid_until", "")
     if fixed:
         return bytes.fromhex(re.sub(r"\D", "", fixed)[-12:])[::-1]
-    sign, hours, minutes = re.fullmatch(r"([+-])(\d\d):(\d\d)", options.get("utc_offset", DEFAULT_OFFSET)).groups()  # type: ignore[union-attr]
-    offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-    end = utc(now_ms) + offset + timedelta(seconds=options.get("valid_for", DEFAULT_VALID_FOR_S))
+    end = meter_time(options, now_ms) + timedelta(seconds=options.get("valid_for", DEFAULT_VALID_FOR_S))
     return bytes.fromhex(end.strftime("%y%m%d%H%M%S"))[::-1]
 
 
 def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) -> Dialogue[CommandReply]:
     """Open or close the relay and read its state. ``relay`` is where the state stands: true means closed."""
     spec = meter.commands.get(name, {})
-    code = bytes.fromhex(spec.get("code", CODES[name]) + spec.get("delay", "00"))
-    data = authority(meter.options) + code + valid_until(meter.options, clock.now())
     talk = Talk(meter, edition)
-    silence = yield from _tell(talk, REMOTE_CONTROL, data, "remote control")
+    if "write" in spec:
+        silence = yield from _by_write(talk, meter, spec)
+    else:
+        silence = yield from remote(talk, meter, clock, spec.get("code", CODES[name]), spec)
     expected = CLOSED_AFTER[name]
-    closed: int | bool | str | None = None
-    for _ in range(READ_BACKS):
-        answer = yield from read_data(talk, relay.identifier, relay.length)
-        closed, _quality = relay.take(answer, relay.at)
-        if closed is expected:
-            return CommandReply({relay.key: closed}, {"acknowledged": silence is None})
+    closed = yield from read_until(talk, relay, expected)
+    if closed is expected:
+        detail = {"acknowledged": silence is None}
+        return CommandReply({relay.key: closed}, detail | (PRESS if spec.get("code") == ALLOW_CLOSE else {}))
     if silence is not None:
         raise silence
     raise Refused(
@@ -74,6 +74,46 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
         where=meter.id,
         hint="keep-power, an overdraft lock or a button at the meter may hold it",
     )
+
+
+def remote(talk: Talk, meter: Meter, clock: Clock, code: str, spec: Mapping[str, Any]) -> Dialogue[NoAnswer | None]:
+    """One remote control command (1C), sent once. A command may have a level and an operator of its own."""
+    options = {**meter.options, **{key: spec[key] for key in ("level", "operator", "valid_until") if key in spec}}
+    data = authority(options) + bytes.fromhex(code + spec.get("delay", "00")) + valid_until(options, clock.now())
+    return (yield from tell(talk, REMOTE_CONTROL, data, "remote control"))
+
+
+def _by_write(talk: Talk, meter: Meter, spec: Mapping[str, Any]) -> Dialogue[NoAnswer | None]:
+    """A relay that a maker lets be written like a setting."""
+    wire = bytes.fromhex(spec["write"])[::-1]
+    data = wire + authority(meter.options, talk.edition) + bytes.fromhex(spec["value"])
+    return (yield from tell(talk, WRITE[talk.edition], data, "remote control"))
+
+
+def read_until(talk: Talk, point: Point, expected: int | bool | str) -> Dialogue[int | bool | str | None]:
+    """Read a state until it is what is expected, a few times; returns the last one."""
+    state: int | bool | str | None = None
+    for _ in range(READ_BACKS):
+        answer = yield from read_data(talk, point.identifier, point.length)
+        state, _quality = point.take(answer, point.at)
+        if state is expected:
+            break
+    return state
+
+
+def hold(meter: Meter, name: str, clock: Clock, on: bool, state: Point) -> Dialogue[CommandReply]:
+    """Keep power on or alarm: switch it and read the bit that shows it."""
+    spec = meter.commands.get(name, {})
+    talk = Talk(meter, "2007")
+    code = HOLD_CODES[name][not on]
+    silence = yield from remote(talk, meter, clock, code, spec)
+    shown = yield from read_until(talk, state, on)
+    if shown is on:
+        known: dict[str, int | bool | str | None] = {state.key: shown} if state.key in meter.points else {}
+        return CommandReply(known, {"on": on, "acknowledged": silence is None})
+    if silence is not None:
+        raise silence
+    raise Refused(f"the meter accepted the command, but it still shows {'off' if on else 'on'}", where=meter.id)
 
 
 def write(meter: Meter, edition: str, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -85,8 +125,8 @@ def write(meter: Meter, edition: str, params: Mapping[str, Any]) -> Dialogue[Com
     assert value is not None
     data = point.format.encode(value)
     talk = Talk(meter, edition)
-    wire_identifier = bytes.fromhex(point.identifier)[::-1]
-    silence = yield from _tell(talk, WRITE, wire_identifier + authority(meter.options) + data, "to be written")
+    wire = bytes.fromhex(point.identifier)[::-1]
+    silence = yield from tell(talk, WRITE[edition], wire + authority(meter.options, edition) + data)
     answer = yield from read_data(talk, point.identifier, point.length)
     written, _quality = point.take(answer, point.at)
     if answer[: len(data)] == data or point.format.decode(answer) == point.format.decode(data):
@@ -94,15 +134,3 @@ def write(meter: Meter, edition: str, params: Mapping[str, Any]) -> Dialogue[Com
     if silence is not None:
         raise silence
     raise Refused(f"the meter accepted {params['value']} for {point.key}, but still has {written}", where=meter.id)
-
-
-def _tell(talk: Talk, control: int, data: bytes, what: str) -> Dialogue[NoAnswer | None]:
-    """Send a command once; None when it was acknowledged, the ``NoAnswer`` when nothing came. Raises ``Refused``."""
-    request = talk.frame(control, data.translate(PLUS_33))
-    try:
-        reply = yield Ask(request, talk.answers(control), tries=1, answer_bytes=13, hold=True)
-    except NoAnswer as error:
-        error.hint = "the command was sent once; whether it was carried out is read from the meter, never guessed"
-        return error
-    talk.check(reply, what)
-    return None

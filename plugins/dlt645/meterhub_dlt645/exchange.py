@@ -29,19 +29,19 @@ LONGEST_RECORD = 16_384
 class Talk:
     """What all questions of one dialogue with one meter have in common."""
 
-    __slots__ = ("_preamble", "_wild", "edition", "head", "where")
+    __slots__ = ("_wild", "edition", "head", "preamble", "where")
 
     def __init__(self, meter: Meter, edition: str) -> None:
         wire = bytes.fromhex(meter.address)[::-1]
         self.head = b"\x68" + wire + b"\x68"
         self.edition = edition
         self.where = meter.id
-        self._preamble: int = meter.options.get("preamble", DEFAULT_PREAMBLE)
+        self.preamble: int = meter.options.get("preamble", DEFAULT_PREAMBLE)
         self._wild = ANY_BYTE in wire or wire == ANY_METER
 
     def frame(self, control: int, wire_data: bytes = b"") -> Frame:
         """A request; ``wire_data`` has its +33H already."""
-        return assemble(self.head, control, wire_data, self.edition, self._preamble)
+        return assemble(self.head, control, wire_data, self.edition, self.preamble)
 
     def answers(
         self, control: int, begin: bytes = b"", other: bytes = b"", end: bytes = b""
@@ -80,15 +80,17 @@ class Talk:
         return mine == ANY_METER or all(one in (ANY_BYTE, other) for one, other in zip(mine, raw[1:7], strict=True))
 
 
-def read_data(talk: Talk, identifier: str, length: int | None) -> Dialogue[bytes]:
+def read_data(talk: Talk, identifier: str, length: int | None, tail: bytes = b"") -> Dialogue[bytes]:
     """The data of one identifier (after -33H), follow-on frames joined.
 
-    ``length`` is what the catalogue knows: an answer of exactly that length is complete whatever D5 says. Raises
-    ``Refused``; ``NoAnswer`` and ``LinkDown`` pass.
+    ``length`` is what the catalogue knows: an answer of exactly that length is complete whatever D5 says. ``tail``
+    follows the identifier in the request (load records: how many, from when). Raises ``Refused``; ``NoAnswer`` and
+    ``LinkDown`` pass.
     """
     wire, control = on_wire(identifier), READ[talk.edition]
     expected = FRAME_BYTES + len(wire) + (40 if length is None else length)
-    reply: Frame = yield Ask(talk.frame(control, wire), talk.answers(control, wire), answer_bytes=expected)
+    frame = talk.frame(control, wire + tail.translate(PLUS_33) if tail else wire)
+    reply: Frame = yield Ask(frame, talk.answers(control, wire), answer_bytes=expected)
     if not reply.raw[8] & (REFUSED | FOLLOWS):
         return reply.payload
     data = talk.check(reply, identifier).payload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import voluptuous as vol
@@ -12,19 +12,53 @@ from meterhub.config import types
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
+from meterhub_dlt645 import prepaid, registers, service
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.codec import Dlt645Codec
-from meterhub_dlt645.commands import CLOSED_AFTER, switch, write
+from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, write
 from meterhub_dlt645.exchange import DEFAULT_PREAMBLE, Talk, check_address
 from meterhub_dlt645.explain import explain_1997, explain_2007
 from meterhub_dlt645.formats import Value
 from meterhub_dlt645.frame import decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
+from meterhub_dlt645.purse import PURSES
 from meterhub_dlt645.reading import NO_BLOCKS, Group, plan, read_groups
+from meterhub_dlt645.signer import SIGNERS
 
 RELAY_STATE = {"id": "04000503", "bit": 4, "invert": True}
 """Bit 4 of status word 3: 1 means open."""
+HOLD_STATES = {
+    "meter.keep_power": ("keep_power", {"id": "04000503", "bit": 12}),
+    "meter.alarm": ("trip_alarm", {"id": "04000503", "bit": 7}),
+}
 PLANS_KEPT = 500
+
+Handler = Callable[[Meter, str, Clock, Mapping[str, Any]], Dialogue[CommandReply]]
+
+OF_BOTH: Mapping[str, Handler] = {
+    "meter.read_register": registers.read_register,
+    "meter.write_register": registers.write_register,
+    "meter.set_clock": service.set_clock,
+    "meter.set_address": service.set_address,
+    "meter.set_speed": service.set_speed,
+    "meter.set_password": service.set_password,
+    "meter.clear_demand": service.clear_demand,
+}
+OF_2007: Mapping[str, Handler] = {
+    "meter.read_load_profile": registers.read_load_profile,
+    "meter.freeze": service.freeze,
+    "meter.clear_meter": service.clear_meter,
+    "meter.clear_events": service.clear_events,
+    "meter.set_output": service.set_output,
+}
+OF_PURSES: Mapping[str, Handler] = {
+    "meter.balance": prepaid.balance,
+    "meter.credit": prepaid.credit,
+    "meter.refund": prepaid.refund,
+    "meter.open_account": prepaid.open_account,
+}
+"""Only for meters whose profile lists them."""
+HANDLERS: Mapping[str, Mapping[str, Handler]] = {"2007": {**OF_BOTH, **OF_2007, **OF_PURSES}, "1997": OF_BOTH}
 
 
 class Dlt645(Protocol):
@@ -61,12 +95,24 @@ class Dlt645(Protocol):
         return read_groups(Talk(meter, self.edition), groups, self._refused)
 
     def command(self, meter: Meter, name: str, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
-        """The relay, and writing of settings; 2007 only."""
+        """Any action on a meter: reading and writing by name, the relay, service, money."""
+        handler = HANDLERS[self.edition].get(name)
+        if handler is not None:
+            return handler(meter, self.edition, self._clock, params)
+        if name == "meter.write":
+            return write(meter, self.edition, params)
         if self.edition == "2007" and name in CLOSED_AFTER:
             return switch(meter, name, self.edition, self._clock, self._relay(meter, name))
-        if self.edition == "2007" and name == "meter.write":
-            return write(meter, self.edition, params)
+        if self.edition == "2007" and name in HOLD_CODES:
+            return hold(meter, name, self._clock, bool(params["on"]), self._hold_state(meter, name))
         raise BadInput(f"a meter of DL/T 645-{self.edition} has no action {name}", where=meter.id)
+
+    def _hold_state(self, meter: Meter, name: str) -> Point:
+        """The point that shows keep-power or the alarm."""
+        key, spec = HOLD_STATES[name]
+        key = meter.commands.get(name, {}).get("relay", key)
+        point: Point | None = meter.points.get(key)
+        return point or self.point(key, spec, "boolean", 0)
 
     def _relay(self, meter: Meter, name: str) -> Point:
         """The point that shows what the command changed: that of the entity which the profile names."""
@@ -108,15 +154,23 @@ def _password(value: Any) -> Any:
     return types.secret()(value)
 
 
+VALID_UNTIL = r"^(20)?\d\d-?\d\d-?\d\d[T ]?\d\d:?\d\d:?\d\d$"
+VALID_UNTIL_HELP = "a time such as 2099-12-31T23:59:59 is expected"
+
 OPTIONS: dict[Any, Any] = {
     vol.Optional("preamble", description=f"FE bytes sent before each frame; {DEFAULT_PREAMBLE}"): types.whole(0, 16),
     vol.Optional("blocks", description="read several items of a block in one frame; true"): types.boolean(),
     vol.Optional("level", description="level of the password, 00 to 09, 98 or 99; 02"): _hex(2, "a level"),
     vol.Optional("password", description="6 digits; 000000"): _password,
+    vol.Optional("passwords", description="passwords of other levels, by level"): {_hex(2, "a level"): _password},
+    vol.Optional("new_password", description="what meter.set_password sets; 6 digits"): _password,
     vol.Optional("operator", description="operator code, 8 digits; 00000000"): _hex(8, "an operator code"),
+    vol.Optional("clock", description="item that holds date and time in one, such as 0400010C"): _hex(
+        8, "an identifier"
+    ),
     vol.Optional("valid_for", description="how long a relay command is valid; 20m"): types.seconds(60, 86400),
     vol.Optional("valid_until", description="a fixed end of that in place of it"): vol.Match(
-        r"^(20)?\d\d-?\d\d-?\d\d[T ]?\d\d:?\d\d:?\d\d$", msg="a time such as 2099-12-31T23:59:59 is expected"
+        VALID_UNTIL, msg=VALID_UNTIL_HELP
     ),
     vol.Optional("utc_offset", description="the meter's own time zone; +08:00"): vol.Match(
         r"^[+-]\d\d:\d\d$", msg="an offset such as +08:00 is expected"
@@ -126,7 +180,17 @@ OPTIONS: dict[Any, Any] = {
 COMMAND_OPTIONS: dict[Any, Any] = {
     vol.Optional("code", description="command byte N1: 1A trip, 1B allow close, 1C close"): _hex(2, "a code"),
     vol.Optional("delay", description="byte N2: delay or a maker's channel; 00"): _hex(2, "a delay"),
-    vol.Optional("relay", description="entity that shows the relay, true for closed; relay"): types.key(),
+    vol.Optional("relay", description="entity that shows the state, true for closed or on; relay"): types.key(),
+    vol.Optional("level", description="level of this command, where it has one of its own"): _hex(2, "a level"),
+    vol.Optional("operator", description="operator code of this command"): _hex(8, "an operator code"),
+    vol.Optional("valid_until", description="a fixed end of this command"): vol.Match(
+        VALID_UNTIL, msg=VALID_UNTIL_HELP
+    ),
+    vol.Optional("write", description="identifier that is written in place of a command"): _hex(8, "an identifier"),
+    vol.Optional("value", description="what is written there, in hex"): types.text(64),
+    vol.Optional("variant", description="which purse: national, kede, order"): types.choice(*PURSES),
+    vol.Optional("signer", description="who makes MACs: none, plaintext, external"): types.choice(*SIGNERS),
+    vol.Optional("customer", description="customer number, 12 digits"): _hex(12, "a customer number"),
 }
 
 PROTOCOLS = (
@@ -138,6 +202,7 @@ PROTOCOLS = (
         COMMAND_OPTIONS,
         explain_2007,
         "Electricity meters by DL/T 645-2007 and its supplements",
+        (*OF_BOTH, *OF_2007, *HOLD_CODES),
     ),
     ProtocolType(
         "dlt645-1997",
@@ -147,5 +212,6 @@ PROTOCOLS = (
         {},
         explain_1997,
         "Electricity meters by DL/T 645-1997",
+        (*OF_BOTH,),
     ),
 )

@@ -1,161 +1,200 @@
 """The simulated meter of both editions, built on the protocol's own codec and catalogue.
 
-It counts energy by a daily pattern, has a relay, a clock, a remaining amount, a password, and the manners of real
-meters: silent to foreign addresses, wildcard reads, refusals with the standard's codes.
+Every identifier of the catalogue answers. It counts energy by a daily pattern, has a relay, a clock, a purse, passwords
+with a lock, and the manners of real meters: silent to foreign addresses, wildcard reads, follow-on frames, refusals
+with the standard's codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from meterhub.errors import BadInput
 from meterhub.field.protocol import Meter, SimulatedMeter
+from meterhub_dlt645.authority import authority
 from meterhub_dlt645.catalogue import catalogue
-from meterhub_dlt645.commands import authority
-from meterhub_dlt645.formats import Format, parse
-from meterhub_dlt645.frame import FROM_METER, PLUS_33, REFUSED, Frame, assemble
+from meterhub_dlt645.formats import Format
+from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
+from meterhub_dlt645.twin_fields import data_of
+from meterhub_dlt645.twin_load import load_data
+from meterhub_dlt645.twin_programming import NO_SUCH_DATA, PROGRAMMING, PROTECTED
+from meterhub_dlt645.twin_purse import TwinPurse
 from meterhub_dlt645.twin_state import TwinState
 from meterhub_dlt645.twin_values import ALL_TARIFFS, SOURCES_1997, SOURCES_2007, Source, frozen
 
 Parts = tuple[tuple[Source | None, Format], ...]
 SOURCES: Mapping[str, Mapping[str, Source]] = {"2007": SOURCES_2007, "1997": SOURCES_1997}
-OTHER_ERROR, NO_SUCH_DATA, WRONG_PASSWORD = 0x01, 0x02, 0x04
+READ, READ_NEXT = {"2007": 0x11, "1997": 0x01}, {"2007": 0x12, "1997": 0x02}
+READ_ADDRESS, WRITE_ADDRESS = 0x13, {"2007": 0x15, "1997": 0x0A}
+EVERYBODY = b"\x99" * 6
+BROADCASTS = (0x08, 0x16, 0x1D)
+EVENT_STATUS = "04001501"
 ABSENT = 0xFF
 PHASE_B = {"2007": "02010200", "1997": "B612"}
 """A profile that reads this is that of a three-phase meter."""
 THIRD_PHASES = {"2007": ("0200", "0300"), "1997": ("2", "3")}
-FIVE_MINUTES_S = 300
+WRONG_PASSWORDS_TO_LOCK, LOCKED_MS = 5, 1440 * 60_000
+LONGEST_DATA = 200
+"""Bytes of the data field of one answer; more go into follow-on frames."""
 
 
 class Twin(SimulatedMeter):
     """One meter. The knobs make it misbehave: ``silent`` (dead), ``lose_next`` (does as told, but the answer is lost),
-    ``corrupt_next`` (spoils a byte of the answer), ``refuse`` (identifiers it does not know)."""
+    ``corrupt_next`` (spoils a byte of the answer), ``refuse`` (identifiers it does not know), ``event_waits`` (sets D5
+    although its data are complete), ``echo_wildcard`` (answers under the address that was asked), ``cut_at`` (bytes of
+    an answer), ``button_pressed`` (False: no new address), ``no_blocks`` (refuses FF blocks)."""
 
     def __init__(self, edition: str, meter: Meter, world: Any) -> None:
-        self.silent = False
-        self.lose_next = False
-        self.corrupt_next = False
+        self.silent = self.lose_next = self.corrupt_next = False
+        self.event_waits = self.echo_wildcard = self.no_blocks = False
+        self.button_pressed = True
+        self.cut_at = LONGEST_DATA
         self.refuse: set[str] = set()
-        self._edition = edition
-        self._identifiers = {point.identifier for point in meter.points.values()}
+        self.edition = edition
+        self.commands = meter.commands
+        self._identifiers = frozenset(point.identifier for point in meter.points.values())
         phases = 3 if PHASE_B[edition] in self._identifiers else 1
         self.state = TwinState(meter.address, phases, world)
         self.turnaround_s = self.state.turnaround_s
-        self._authority = authority(meter.options)
+        self.passwords = _passwords(edition, meter)
+        self.wrong_passwords = 0
+        self.locked_until_ms = 0
+        self.written: dict[str, bytes] = {}
+        self.speed = 2400 if edition == "2007" else 1200
+        self.output = 0
+        self.broadcast_day = 0
         self._wire = bytes.fromhex(meter.address)[::-1]
-        self._written: dict[str, bytes] = {}
-        self._handlers: Mapping[int, Callable[[Frame], Frame | None]] = (
-            {0x11: self._read, 0x12: self._read_next, 0x13: self._address, 0x14: self._write, 0x1C: self._remote}
-            if edition == "2007"
-            else {0x01: self._read, 0x02: self._read_next}
-        )
+        self._asked = self._wire
+        self._rest = b""
+        spec = meter.commands.get("meter.credit", {})
+        self.purse: TwinPurse | None = None
+        if "variant" in spec:
+            self.purse = TwinPurse(spec["variant"], self.state, self._wire, spec.get("customer", ""))
 
     def answer(self, frame: Frame) -> bytes | None:
         """What the meter says to a frame on its wire; None for frames to others, answers of others, and broadcasts."""
         raw = frame.raw
-        if raw[1:7] != self._wire and not self._is_wild(raw):
+        mine, everybody = raw[1:7] == self._wire, raw[1:7] == EVERYBODY and raw[8] in BROADCASTS
+        if not (mine or everybody or self._is_wild(raw)) or self.silent or raw[8] & FROM_METER:
             return None
-        if self.silent or raw[8] & FROM_METER:
-            return None
-        handler = self._handlers.get(raw[8])
-        said = handler(frame) if handler is not None else self._refuse(frame, NO_SUCH_DATA)
-        if said is None or self.lose_next:
-            self.lose_next = False
+        self._asked = raw[1:7] if self.echo_wildcard else self._wire
+        said = self._handle(frame)
+        if said is None or everybody or self.lose_next:
+            self.lose_next = self.lose_next and everybody
             return None
         if self.corrupt_next:
             self.corrupt_next = False
             return said.raw[:-2] + bytes((said.raw[-2] ^ 0x5A, said.raw[-1]))
         return said.raw
 
-    def push(self) -> bytes:
-        """A keep-alive that nobody asked for, as meters with their own modem send."""
-        return self._say(0x91, bytes.fromhex("80808080")).raw
+    def push(self, identifier: str = "80808080") -> bytes:
+        """What nobody asked for, as meters with their own modem send it: a keep-alive, or an identifier's data."""
+        self._asked = self._wire
+        return self.say(0x91, bytes.fromhex(identifier)[::-1] + (self._data(identifier) or b"")).raw
+
+    def say(self, control: int, data: bytes = b"") -> Frame:
+        """An answer of this meter."""
+        return assemble(b"\x68" + self._asked + b"\x68", control, data.translate(PLUS_33), self.edition)
+
+    def refuse_to(self, frame: Frame, code: int, size: int = 1) -> Frame:
+        """A refusal with its reasons."""
+        return self.say(frame.control | FROM_METER | REFUSED, code.to_bytes(size, "little"))
+
+    def readdress(self, wire: bytes) -> None:
+        """Take a new address."""
+        self._wire = self._asked = bytes(wire)
+        self.state.address = wire[::-1].hex().upper()
+
+    def authorised(self, data: bytes, plain_only: bool = True) -> bool:
+        """Whether level and password are right; some wrong ones in a row lock programming for a day."""
+        now = self.state.now_ms
+        if len(data) < 4 or now < self.locked_until_ms or (plain_only and data[0] in PROTECTED):
+            return False
+        if self.passwords.get(data[0]) == data[1:4]:
+            self.wrong_passwords = 0
+            return True
+        self.wrong_passwords += 1
+        if self.wrong_passwords >= WRONG_PASSWORDS_TO_LOCK:
+            self.wrong_passwords, self.locked_until_ms = 0, now + LOCKED_MS
+        return False
+
+    def _handle(self, frame: Frame) -> Frame | None:
+        control = frame.raw[8]
+        if control == READ[self.edition]:
+            return self._read(frame)
+        if control == READ_NEXT[self.edition]:
+            return self._read_next(frame)
+        if self.edition == "2007" and control == READ_ADDRESS:
+            return self.say(0x93, self._wire)
+        handler = PROGRAMMING[self.edition].get(control)
+        return handler(self, frame) if handler is not None else self.refuse_to(frame, NO_SUCH_DATA)
 
     def _is_wild(self, raw: bytes) -> bool:
-        """Reads to AA bytes (2007) or to 999999999999 (1997) are for everybody."""
-        if self._edition == "1997":
-            return raw[1:7] == b"\x99" * 6 and raw[8] in (0x01, 0x02)
-        wild = raw[8] in (0x11, 0x13) and 0xAA in raw[1:7]
+        """Reads to AA bytes (2007) or to 999999999999 (1997) are for everybody, and so is a new address."""
+        if self.edition == "1997":
+            return raw[1:7] == EVERYBODY and raw[8] in (0x01, 0x02, 0x0A)
+        wild = raw[8] in (0x11, 0x12, READ_ADDRESS, 0x15) and 0xAA in raw[1:7]
         return wild and all(one in (0xAA, mine) for one, mine in zip(raw[1:7], self._wire, strict=True))
-
-    def _say(self, control: int, data: bytes = b"") -> Frame:
-        return assemble(b"\x68" + self._wire + b"\x68", control, data.translate(PLUS_33), self._edition)
-
-    def _refuse(self, frame: Frame, code: int) -> Frame:
-        return self._say(frame.control | FROM_METER | REFUSED, bytes((code,)))
 
     def _read(self, frame: Frame) -> Frame:
         identifier = frame.identifier
-        data = self._data(identifier) if identifier and identifier not in self.refuse else None
-        if data is None:
-            return self._refuse(frame, NO_SUCH_DATA)
-        assert identifier is not None
-        return self._say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1] + data)
+        known = identifier and identifier not in self.refuse and not (self.no_blocks and "FF" in identifier)
+        data = self._data(identifier, frame.payload) if known and identifier else None
+        if data is None or identifier is None:
+            return self.refuse_to(frame, NO_SUCH_DATA)
+        self._rest = data
+        return self._part(frame.control, identifier, b"")
+
+    def _part(self, control: int, identifier: str, tail: bytes) -> Frame:
+        """The next part of an answer, with D5 while more follow."""
+        room = self.cut_at - len(identifier) // 2 - len(tail)
+        part, self._rest = self._rest[:room], self._rest[room:]
+        follows = FOLLOWS if self._rest or (self.event_waits and not tail) else 0
+        return self.say(control | FROM_METER | follows, bytes.fromhex(identifier)[::-1] + part + tail)
 
     def _read_next(self, frame: Frame) -> Frame:
-        return self._refuse(frame, NO_SUCH_DATA)
+        identifier = frame.identifier
+        tail = frame.payload if self.edition == "2007" else b""
+        if identifier and self._rest:
+            return self._part(frame.control, identifier, tail)
+        if self.event_waits and self.edition == "2007":
+            self.event_waits = False
+            return self.say(0x92, bytes.fromhex(EVENT_STATUS)[::-1] + bytes(12) + tail)
+        return self.refuse_to(frame, NO_SUCH_DATA)
 
-    def _address(self, frame: Frame) -> Frame:
-        return self._say(0x93, self._wire)
-
-    def _data(self, identifier: str) -> bytes | None:
+    def _data(self, identifier: str, request: bytes = b"") -> bytes | None:
         """The data of an identifier, or None for one that this meter does not know."""
-        if identifier in self._written:
-            return self._written[identifier]
-        parts = known_parts(self._edition, identifier, self.state.phases)
-        if parts is None and identifier in self._identifiers:
-            parts = blank_parts(self._edition, identifier)
-        if parts is None:
+        if identifier in self.written:
+            return self.written[identifier]
+        record = self.purse.record(identifier) if self.purse is not None else None
+        if record is not None:
+            return record
+        layout = catalogue(self.edition).find(identifier)
+        if layout is None or not _has_phase(self.edition, identifier, self.state.phases):
             return None
+        if layout.kind == "load":
+            return load_data(identifier, request, self.state)
+        parts = known_parts(self.edition, identifier, self.state.phases)
         state = self.state
+        if parts is None:
+            return data_of(self.edition, identifier, state)
         return b"".join(
             bytes((ABSENT,)) * form.size if source is None else form.encode(source(state)) for source, form in parts
         )
 
-    def _write(self, frame: Frame) -> Frame:
-        identifier, payload = frame.identifier, frame.payload
-        if payload[:4] != self._authority[:4]:
-            return self._refuse(frame, WRONG_PASSWORD)
-        layout = catalogue("2007").find(identifier) if identifier else None
-        if layout is None or "w" not in layout.access or self._data(layout.identifier) is None:
-            return self._refuse(frame, NO_SUCH_DATA)
-        if not layout.fits(len(payload) - 8):
-            return self._refuse(frame, OTHER_ERROR)
-        self._written[layout.identifier] = payload[8:]
-        return self._say(0x94)
 
-    def _remote(self, frame: Frame) -> Frame:
-        data, state = frame.data, self.state
-        if data[:4] != self._authority[:4]:
-            return self._refuse(frame, WRONG_PASSWORD)
-        until = parse("YYMMDDhhmmss").decode(data[10:16])
-        if len(data) != 16 or (until is not None and state.has_passed(str(until))):
-            return self._refuse(frame, OTHER_ERROR)
-        command, delay_s = data[8], data[9] * FIVE_MINUTES_S
-        if command in (0x1A, 0x1D, 0x1E) and state.keep_power:
-            return self._refuse(frame, OTHER_ERROR)
-        if not self._obey(command, delay_s):
-            return self._refuse(frame, OTHER_ERROR)
-        return self._say(0x9C)
-
-    def _obey(self, command: int, delay_s: int) -> bool:
-        """Carry out a remote command; False for an unknown one."""
-        state = self.state
-        if command in (0x1A, 0x1D, 0x1E):
-            state.open_relay(0 if command == 0x1A else delay_s)
-        elif command in (0x1B, 0x1C):
-            state.close_relay()
-        elif command in (0x2A, 0x2B):
-            state.alarm = command == 0x2A
-        elif command in (0x3A, 0x3B):
-            state.keep_power = command == 0x3A
-            if state.keep_power:
-                state.close_relay()
-        else:
-            return False
-        return True
+def _passwords(edition: str, meter: Meter) -> dict[int, bytes]:
+    """The passwords by level: the configured one also for the levels that single commands of the profile use."""
+    own = authority(meter.options, edition)
+    found = {own[0]: own[1:4]}
+    for spec in meter.commands.values():
+        if "level" in spec:
+            found.setdefault(int(spec["level"], 16), own[1:4])
+    for level in meter.options.get("passwords", {}):
+        one = authority(meter.options, edition, level)
+        found[one[0]] = one[1:4]
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -184,22 +223,3 @@ def _has_phase(edition: str, identifier: str, phases: int) -> bool:
     """Whether a meter with so many phases measures this."""
     of_phases = identifier.startswith("020" if edition == "2007" else "B6")
     return phases == 3 or not of_phases or not identifier.endswith(THIRD_PHASES[edition])
-
-
-@lru_cache(maxsize=4096)
-def blank_parts(edition: str, identifier: str) -> Parts | None:
-    """Zeros for what a profile reads although no source is known here, so that every profile can be tried."""
-    layout = catalogue(edition).find(identifier)
-    if layout is None or layout.kind != "fields":
-        return None
-    return tuple((_blank(field.format), field.format) for field in layout.fields)
-
-
-def _blank(form: Format) -> Source | None:
-    for value in (0, "0", "2026-01-01T00:00:00", "01-01 00:00", "00:00"):
-        try:
-            form.encode(value)
-        except BadInput:
-            continue
-        return lambda twin: value
-    return None

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from meterhub.clock import utc
-from meterhub_dlt645.load_curve import DAY_MS, TARIFFS, WMS_PER_CENTI_KWH, LoadCurve
+from meterhub_dlt645.load_curve import DAY_MS, HOUR_MS, TARIFFS, WMS_PER_CENTI_KWH, LoadCurve
 
 OFFSET_MS = 8 * 3_600_000
 POWER_FACTOR = 980
@@ -34,6 +34,15 @@ class TwinState:
         self._opened_ms: int | None = None
         self._close_at_ms: int | None = None
         self._missed = [0] * TARIFFS
+        self._cleared = [0] * TARIFFS
+        self.credited_fen = 0
+        """What came through the purse, less what was taken back."""
+        self.clock_off_ms = 0
+        """How far the meter's clock is ahead of the real time."""
+        self.demand_cleared_ms = 0
+        self.events_cleared_ms = 0
+        self.instants: list[int] = []
+        """When values were frozen on command, the latest last."""
 
     @property
     def now_ms(self) -> int:
@@ -42,6 +51,18 @@ class TwinState:
         if self._close_at_ms is not None and now >= self._close_at_ms:
             self._close(self._close_at_ms)
         return now
+
+    @property
+    def clock_ms(self) -> int:
+        """What the meter's clock shows, as local milliseconds."""
+        return self.now_ms + self.clock_off_ms
+
+    def clear(self) -> None:
+        """Forget energies, demands, events and freezes."""
+        now = self.now_ms
+        self._cleared = [self._curve.used_wms(number + 1, now) - self._missed[number] for number in range(TARIFFS)]
+        self.demand_cleared_ms = self.events_cleared_ms = now
+        self.instants.clear()
 
     @property
     def relay_open(self) -> bool:
@@ -74,7 +95,23 @@ class TwinState:
             return sum(self.energy(one, at_ms) for one in range(1, TARIFFS + 1))
         now = self.now_ms if self._opened_ms is None else self._opened_ms
         when = now if at_ms is None else min(at_ms, now)
-        return max(0, self._curve.used_wms(tariff, when) - self._missed[tariff - 1]) // WMS_PER_CENTI_KWH
+        gone = self._missed[tariff - 1] + self._cleared[tariff - 1]
+        return max(0, self._curve.used_wms(tariff, when) - gone) // WMS_PER_CENTI_KWH
+
+    def demand_w(self, at_ms: int | None = None) -> tuple[int, int]:
+        """The greatest hourly power of the 24 hours before and when it was; nothing before the demand was cleared."""
+        end = self.now_ms if at_ms is None else at_ms
+        hours = (end // HOUR_MS * HOUR_MS - back * HOUR_MS for back in range(24))
+        found = [(self._curve.by_hour[at % DAY_MS // HOUR_MS], at) for at in hours if at > self.demand_cleared_ms]
+        return max(found, default=(0, 0))
+
+    def freeze_ms(self, kind: int, back: int) -> int:
+        """When a freeze happened: timed and daily at midnight, instant on command, hourly, the others at month ends."""
+        if kind == 1 and len(self.instants) >= back:
+            return self.instants[-back]
+        if kind == 4:
+            return (self.now_ms // HOUR_MS - back + 1) * HOUR_MS
+        return self.day_start_ms(back) if kind in (0, 1, 6) else self.month_start_ms(back)
 
     def month_start_ms(self, back: int) -> int:
         """When the month began, 1 for this one, 2 for the one before …"""
@@ -97,6 +134,10 @@ class TwinState:
         share = (34, 35, 31)[phase - 1]
         return whole * share // 100 if phase < 3 else whole - whole * 34 // 100 - whole * 35 // 100
 
+    def power_at_w(self, at_ms: int) -> int:
+        """Active power of a moment of the past, without flicker."""
+        return self._curve.by_hour[at_ms % DAY_MS // HOUR_MS]
+
     def voltage_dv(self, phase: int = 1) -> int:
         """0.1 V."""
         return 2200 + self._curve.flicker(self.now_ms + 77_000 * phase, 81)
@@ -118,12 +159,15 @@ class TwinState:
         return 4998 + self._curve.flicker(self.now_ms, 5)
 
     def remaining_centi_kwh(self) -> int:
-        """0.01 kWh of the last purchase that are left."""
+        """0.01 kWh of the last purchase that are left, and of what was credited."""
+        return self._bought_centi_kwh() + self.credited_fen * 100 // PRICE_FEN_PER_KWH
+
+    def _bought_centi_kwh(self) -> int:
         return PURCHASE_CENTI_KWH - self.energy() % PURCHASE_CENTI_KWH
 
     def remaining_fen(self) -> int:
         """The same in money."""
-        return self.remaining_centi_kwh() * PRICE_FEN_PER_KWH // 100
+        return self._bought_centi_kwh() * PRICE_FEN_PER_KWH // 100 + self.credited_fen
 
     def status_word_3(self) -> int:
         """Relay (bits 4, 6), alarm (7), credit-prepaid (9), keep-power (12)."""
@@ -132,8 +176,8 @@ class TwinState:
 
     def moment(self, ms: int | None = None) -> str:
         """ISO date and time of the meter's clock, or of another moment."""
-        return utc(self.now_ms if ms is None else ms).strftime("%Y-%m-%dT%H:%M:%S")
+        return utc(self.clock_ms if ms is None else ms).strftime("%Y-%m-%dT%H:%M:%S")
 
     def has_passed(self, iso: str) -> bool:
         """Whether a time of the meter's clock is over; a minute's grace."""
-        return iso < (utc(self.now_ms) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
+        return iso < (utc(self.clock_ms) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,231 @@
+"""What the simulated meter does when it is programmed: writes, clock, address, speed, passwords, freezes, clearing.
+
+Each handler takes the twin and the frame and returns the answer, or None for silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from meterhub.clock import utc
+from meterhub_dlt645.catalogue import catalogue
+from meterhub_dlt645.formats import parse
+from meterhub_dlt645.frame import FROM_METER, Frame
+from meterhub_dlt645.words import SPEEDS
+
+if TYPE_CHECKING:
+    from meterhub_dlt645.simulator import Twin
+
+OTHER_ERROR, NO_SUCH_DATA, WRONG_PASSWORD, WRONG_SPEED = 0x01, 0x02, 0x04, 0x08
+CLOCKS = {"04000101": "day", "04000102": "time", "0400010C": "moment", "C010": "day", "C011": "time"}
+ADDRESSES = ("04000401", "C032")
+PASSWORDS = "04000C"
+DAY_MS = 86_400_000
+FIVE_MINUTES_MS, FIVE_MINUTES_S = 300_000, 300
+PROTECTED = (0x98, 0x99)
+HEADS = {"2007": 8, "1997": 4}
+"""Bytes of level, password and operator before the data of a write."""
+
+
+def write(twin: Twin, frame: Frame) -> Frame:
+    """A setting, under level and password."""
+    identifier, payload = frame.identifier, frame.payload
+    if not twin.authorised(payload):
+        return twin.refuse_to(frame, WRONG_PASSWORD)
+    data = payload[HEADS[twin.edition] :]
+    layout = catalogue(twin.edition).find(identifier) if identifier else None
+    if layout is None or "w" not in layout.access or layout.identifier in twin.refuse:
+        return twin.refuse_to(frame, NO_SUCH_DATA)
+    if layout.kind == "fields" and not layout.fits(len(data)):
+        return twin.refuse_to(frame, OTHER_ERROR)
+    if not _take(twin, layout.identifier, data):
+        return twin.refuse_to(frame, OTHER_ERROR)
+    return twin.say(frame.control | FROM_METER)
+
+
+def _take(twin: Twin, identifier: str, data: bytes) -> bool:
+    """Keep what was written, or let it have its effect; False for what makes no sense."""
+    for name, spec in twin.commands.items():
+        if spec.get("write") == identifier and bytes.fromhex(spec["value"]) == data:
+            twin.state.open_relay() if name == "meter.open_circuit" else twin.state.close_relay()
+    if identifier in CLOCKS:
+        return _set_clock(twin, CLOCKS[identifier], data)
+    if identifier in ADDRESSES:
+        twin.readdress(data)
+    elif identifier.startswith(PASSWORDS):
+        twin.passwords[data[0]] = data[1:4]
+    else:
+        twin.written[identifier] = data
+    return True
+
+
+def _set_clock(twin: Twin, part: str, data: bytes) -> bool:
+    now = utc(twin.state.clock_ms).replace(microsecond=0)
+    form = {"day": "YYMMDDWW", "time": "hhmmss", "moment": "YYMMDDWWhhmmss"}[part]
+    text = parse(form).decode(data)
+    if text is None:
+        return False
+    day, _, time = str(text).partition("T") if part == "moment" else (str(text), "", str(text))
+    whole = f"{day if part != 'time' else now.date()}T{time if part != 'day' else now.time()}"
+    _move_clock(twin, datetime.fromisoformat(whole).replace(tzinfo=now.tzinfo))
+    return True
+
+
+def _move_clock(twin: Twin, when: datetime) -> None:
+    twin.state.clock_off_ms += int((when - utc(twin.state.clock_ms)).total_seconds() * 1000)
+
+
+def broadcast_time(twin: Twin, frame: Frame) -> None:
+    """Followed when the clock is off by at most five minutes, once a day; nobody answers."""
+    text = parse("YYMMDDhhmmss").decode(frame.data) if len(frame.data) == 6 else None
+    if text is None:
+        return
+    when = datetime.fromisoformat(str(text)).replace(tzinfo=utc(0).tzinfo)
+    today = twin.state.clock_ms // DAY_MS
+    off_ms = abs((when - utc(twin.state.clock_ms)).total_seconds() * 1000)
+    if off_ms <= FIVE_MINUTES_MS and twin.broadcast_day != today:
+        twin.broadcast_day = today
+        _move_clock(twin, when)
+
+
+def write_address(twin: Twin, frame: Frame) -> Frame | None:
+    """The new address answers; without the button nothing does."""
+    if len(frame.data) != 6 or not twin.button_pressed:
+        return None
+    twin.readdress(frame.data)
+    return twin.say(frame.control | FROM_METER)
+
+
+def change_speed(twin: Twin, frame: Frame) -> Frame:
+    """Says yes at the old speed."""
+    speed = SPEEDS.get(frame.data[0]) if len(frame.data) == 1 else None
+    if speed is None:
+        return twin.refuse_to(frame, WRONG_SPEED if twin.edition == "2007" else OTHER_ERROR)
+    twin.speed = speed
+    return twin.say(frame.control | FROM_METER, frame.data)
+
+
+def change_password(twin: Twin, frame: Frame) -> Frame:
+    """Old and new password of a level; the identifier of 2007 names the level, too."""
+    payload = frame.payload
+    if len(payload) != 8 or not twin.authorised(payload):
+        return twin.refuse_to(frame, WRONG_PASSWORD)
+    twin.passwords[payload[4]] = payload[5:8]
+    return twin.say(frame.control | FROM_METER, payload[4:8])
+
+
+def freeze(twin: Twin, frame: Frame) -> Frame:
+    """Now, or a rule that is kept."""
+    if len(frame.data) != 4:
+        return twin.refuse_to(frame, OTHER_ERROR)
+    if frame.data == b"\x99" * 4:
+        twin.state.instants = [*twin.state.instants[-2:], twin.state.clock_ms]
+    return twin.say(frame.control | FROM_METER)
+
+
+def clear_demand(twin: Twin, frame: Frame) -> Frame:
+    """Forget the greatest demands."""
+    return _cleared(twin, frame, lambda: setattr(twin.state, "demand_cleared_ms", twin.state.now_ms))
+
+
+def clear_meter(twin: Twin, frame: Frame) -> Frame:
+    """Forget everything."""
+    return _cleared(twin, frame, twin.state.clear)
+
+
+def clear_events(twin: Twin, frame: Frame) -> Frame:
+    """Forget the events."""
+    return _cleared(twin, frame, lambda: setattr(twin.state, "events_cleared_ms", twin.state.now_ms))
+
+
+def _cleared(twin: Twin, frame: Frame, act: Callable[[], None]) -> Frame:
+    if not twin.authorised(frame.data):
+        return twin.refuse_to(frame, WRONG_PASSWORD)
+    act()
+    return twin.say(frame.control | FROM_METER)
+
+
+def output(twin: Twin, frame: Frame) -> Frame:
+    """What the multifunction output gives."""
+    if len(frame.data) != 1 or frame.data[0] > 2:
+        return twin.refuse_to(frame, OTHER_ERROR)
+    twin.output = frame.data[0]
+    return twin.say(frame.control | FROM_METER, frame.data)
+
+
+def remote(twin: Twin, frame: Frame) -> Frame:
+    """Relay, alarm and keep-power."""
+    data, state = frame.data, twin.state
+    if not twin.authorised(data, plain_only=False):
+        return twin.refuse_to(frame, WRONG_PASSWORD)
+    until = parse("YYMMDDhhmmss").decode(data[10:16])
+    if len(data) != 16 or (until is not None and state.has_passed(str(until))):
+        return twin.refuse_to(frame, OTHER_ERROR)
+    command, delay_s = data[8], data[9] * FIVE_MINUTES_S
+    if command in (0x1A, 0x1D, 0x1E) and state.keep_power:
+        return twin.refuse_to(frame, OTHER_ERROR)
+    if not _obey(twin, command, delay_s):
+        return twin.refuse_to(frame, OTHER_ERROR)
+    return twin.say(frame.control | FROM_METER)
+
+
+def _obey(twin: Twin, command: int, delay_s: int) -> bool:
+    """Carry out a remote command; False for an unknown one."""
+    state = twin.state
+    if command in (0x1A, 0x1D, 0x1E):
+        state.open_relay(0 if command == 0x1A else delay_s)
+    elif command in (0x1B, 0x1C):
+        state.close_relay()
+    elif command in (0x2A, 0x2B):
+        state.alarm = command == 0x2A
+    elif command in (0x3A, 0x3B):
+        state.keep_power = command == 0x3A
+        if state.keep_power:
+            state.close_relay()
+    else:
+        return False
+    return True
+
+
+def security(twin: Twin, frame: Frame) -> Frame:
+    """Purse commands; the reasons of a refusal are two bytes."""
+    identifier, payload = frame.identifier, frame.payload
+    if twin.purse is None or not identifier or len(payload) < 4:
+        return twin.refuse_to(frame, 1, size=2)
+    layout = catalogue("2007").find(identifier)
+    if layout is not None and "w" in layout.access:
+        twin.written[identifier] = payload[4:]
+        return twin.say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1])
+    data, bit = twin.purse.answer(identifier, payload[4:])
+    if data is None:
+        return twin.refuse_to(frame, 1 << bit, size=2)
+    return twin.say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1] + data)
+
+
+Handler = Callable[["Twin", Frame], Frame | None]
+
+OF_2007: Mapping[int, Handler] = {
+    0x03: security,
+    0x08: broadcast_time,
+    0x14: write,
+    0x15: write_address,
+    0x16: freeze,
+    0x17: change_speed,
+    0x18: change_password,
+    0x19: clear_demand,
+    0x1A: clear_meter,
+    0x1B: clear_events,
+    0x1C: remote,
+    0x1D: output,
+}
+OF_1997: Mapping[int, Handler] = {
+    0x04: write,
+    0x08: broadcast_time,
+    0x0A: write_address,
+    0x0C: change_speed,
+    0x0F: change_password,
+    0x10: clear_demand,
+}
+PROGRAMMING: Mapping[str, Mapping[int, Handler]] = {"2007": OF_2007, "1997": OF_1997}
