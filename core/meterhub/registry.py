@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from meterhub.config.loader import load
 from meterhub.devices.profile import Profile
-from meterhub.devices.profile_file import build_profile
+from meterhub.devices.profile_file import BaseMissing, build_profile
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import Protocol, ProtocolType
 from meterhub.plugins import Plugin, Plugins
+
+Source = tuple[Any, Path | None, str]
+"""A profile's file or content, the folder its includes are relative to, and where it came from."""
 
 
 @dataclass(slots=True)
@@ -38,12 +41,29 @@ def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Regis
         if _new(registry.links, link_type.name, "link type", plugin, plugins):
             registry.links[link_type.name] = link_type
             registry.owners[link_type.name] = plugin
-    for plugin, source in plugins.call("register_profiles"):
-        add_profile(registry, source, source.parent if isinstance(source, Path) else None, plugin.origin, mistakes)
+    sources: list[Source] = [
+        (source, source.parent if isinstance(source, Path) else None, plugin.origin)
+        for plugin, source in plugins.call("register_profiles")
+    ]
     if profile_folder is not None:
-        for path in sorted(profile_folder.glob("*.yaml")):
-            add_profile(registry, path, profile_folder.parent, str(path), mistakes)
+        sources += [(path, profile_folder.parent, str(path)) for path in sorted(profile_folder.glob("*.yaml"))]
+    add_profiles(registry, sources, mistakes)
     return registry, mistakes
+
+
+def add_profiles(registry: Registry, sources: Sequence[Source], mistakes: list[ConfigError]) -> None:
+    """Build profiles, those that extend another one after it."""
+    while sources:
+        waiting: list[tuple[Source, ConfigError]] = []
+        for source in sources:
+            try:
+                _add_profile(registry, *source, mistakes)
+            except BaseMissing as error:
+                waiting.append((source, error))
+        if len(waiting) == len(sources):
+            mistakes += [error for _, error in waiting]
+            return
+        sources = [source for source, _ in waiting]
 
 
 def _new(known: Mapping[str, Any], name: str, what: str, plugin: Plugin, plugins: Plugins) -> bool:
@@ -54,15 +74,21 @@ def _new(known: Mapping[str, Any], name: str, what: str, plugin: Plugin, plugins
     return False
 
 
-def add_profile(registry: Registry, source: Any, folder: Path | None, origin: str, mistakes: list[ConfigError]) -> None:
+def _add_profile(
+    registry: Registry, source: Any, folder: Path | None, origin: str, mistakes: list[ConfigError]
+) -> None:
     """Add one profile, a file or the same content as a mapping; what is wrong with it is added to ``mistakes``."""
     try:
         content = load(source, folder) if isinstance(source, Path) else source
-        profile = build_profile(content, registry.protocols, origin="" if isinstance(source, Path) else origin)
+        profile = build_profile(
+            content, registry.protocols, origin="" if isinstance(source, Path) else origin, known=registry.profiles
+        )
         if profile.id in registry.profiles:
             first = registry.profiles[profile.id].origin
             raise ConfigError(f"the profile {profile.id} is there already, in {first}", where=profile.origin)
         registry.profiles[profile.id] = profile
+    except BaseMissing:
+        raise
     except ConfigErrors as several:
         mistakes += several.errors
     except ConfigError as one:

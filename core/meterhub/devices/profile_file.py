@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import voluptuous as vol
@@ -41,60 +42,112 @@ ENTITY = {
 
 PROFILE = {
     vol.Required("id"): identifier(),
-    vol.Required("protocol"): str,
+    vol.Optional("extends", default=""): str,
+    vol.Optional("protocol", default=""): str,
     vol.Required("name"): localized(),
     vol.Optional("maker", default=""): str,
     vol.Optional("note", default=""): str,
     vol.Optional("options", default=dict): dict,
-    vol.Required("entities"): dict,
+    vol.Optional("entities", default=dict): dict,
     vol.Optional("commands", default=dict): dict,
     vol.Optional("vectors", default=list): list,
 }
 
 
-def build_profile(content: Any, protocols: Mapping[str, tuple[ProtocolType, Protocol]], *, origin: str = "") -> Profile:
-    """The profile of a file's content. ``protocols`` maps a name to its type and the opened protocol.
+class BaseMissing(ConfigError):
+    """A profile extends one that is not known, or not known yet."""
 
-    Raises ``ConfigError`` or ``ConfigErrors`` with the place of each mistake.
+
+def build_profile(
+    content: Any,
+    protocols: Mapping[str, tuple[ProtocolType, Protocol]],
+    *,
+    origin: str = "",
+    known: Mapping[str, Profile] = MappingProxyType({}),
+) -> Profile:
+    """The profile of a file's content. ``protocols`` maps a name to its type and the opened protocol, ``known`` has
+    the profiles that it may extend.
+
+    Raises ``ConfigError`` or ``ConfigErrors`` with the place of each mistake, ``BaseMissing`` for an unknown base.
     """
     head = check(content, PROFILE, where=_where(content, None, origin))
-    known = protocols.get(head["protocol"])
-    if known is None:
-        raise ConfigError(
-            f"there is no protocol {head['protocol']}",
-            where=_where(content, "protocol", origin),
-            hint="listed plugins bring: " + (", ".join(sorted(protocols)) or "none"),
-        )
-    kind, protocol = known
-    entities, points = _entities(head["entities"], kind, protocol, origin)
+    base = _base(head, content, known, origin)
+    name = head["protocol"] or (base.protocol if base is not None else "")
+    kind, protocol = _protocol(name, content, protocols, origin)
+    if base is not None and base.protocol != name:
+        raise ConfigError(f"{base.id} is of the protocol {base.protocol}", where=_where(content, "protocol", origin))
+    sections = head["entities"]
+    if base is None and not sections:
+        raise ConfigError("a profile has entities, or extends another one", where=_where(content, None, origin))
+    gone = {key for key, section in sections.items() if section is None and base is not None}
+    own = {key: section for key, section in sections.items() if key not in gone}
+    entities, points = _entities(own, sections, kind, protocol, origin)
     commands: dict[str, Mapping[str, Any]] = {key: {} for key in kind.commands}
+    commands |= base.commands if base is not None else {}
     commands |= {
         name: check(spec or {}, kind.command_schema, where=_where(head["commands"], name, origin))
         for name, spec in head["commands"].items()
     }
+    options = check(head["options"], kind.schema, where=_where(content, "options", origin))
+    vectors = head["vectors"]
+    if base is not None:
+        entities, points, vectors = _over(base, entities, points, vectors, gone)
+        options = {**base.options, **options}
     return Profile(
         head["id"],
-        head["protocol"],
+        name,
         head["name"],
         entities,
         points,
         commands,
-        check(head["options"], kind.schema, where=_where(content, "options", origin)),
-        head["vectors"],
+        options,
+        vectors,
         head["maker"],
         head["note"],
         origin or _where(content, None, origin),
     )
 
 
+def _base(head: Mapping[str, Any], content: Any, known: Mapping[str, Profile], origin: str) -> Profile | None:
+    if not head["extends"]:
+        return None
+    if head["extends"] not in known:
+        raise BaseMissing(f"there is no profile {head['extends']}", where=_where(content, "extends", origin))
+    return known[head["extends"]]
+
+
+def _protocol(
+    name: str, content: Any, protocols: Mapping[str, tuple[ProtocolType, Protocol]], origin: str
+) -> tuple[ProtocolType, Protocol]:
+    if name not in protocols:
+        raise ConfigError(
+            f"there is no protocol {name}" if name else "a profile names its protocol",
+            where=_where(content, "protocol", origin),
+            hint="listed plugins bring: " + (", ".join(sorted(protocols)) or "none"),
+        )
+    return protocols[name]
+
+
+def _over(
+    base: Profile, entities: tuple[EntityDef, ...], points: Mapping[str, Any], vectors: list[Any], gone: set[str]
+) -> tuple[tuple[EntityDef, ...], dict[str, Any], list[Any]]:
+    """What the base has, with the profile's own in its place or behind it, without what the profile takes away."""
+    own = {one.key: one for one in entities}
+    kept = [own.pop(one.key, one) for one in base.entities if one.key not in gone]
+    all_points = {key: point for key, point in base.points.items() if key not in gone} | dict(points)
+    changed = gone | {one.key for one in entities}
+    inherited = [one for one in base.vectors if one["entity"] not in changed]
+    return (*kept, *own.values()), all_points, [*inherited, *vectors]
+
+
 def _entities(
-    sections: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, origin: str
+    own: Mapping[str, Any], sections: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, origin: str
 ) -> tuple[tuple[EntityDef, ...], dict[str, Any]]:
     """All entities and their compiled points; every mistake of the file at once."""
     entities: list[EntityDef] = []
     points: dict[str, Any] = {}
     mistakes: list[ConfigError] = []
-    for key, section in sections.items():
+    for key, section in own.items():
         try:
             definition, spec = _entity(key, section, _where(sections, key, origin))
             entities.append(definition)

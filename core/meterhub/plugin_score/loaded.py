@@ -17,7 +17,7 @@ from meterhub.devices.profile import Profile
 from meterhub.errors import ConfigError
 from meterhub.plugin_score.subject import Subject
 from meterhub.plugins import Plugin, Plugins, PluginState, import_file
-from meterhub.registry import Registry, add_profile, build_registry
+from meterhub.registry import Registry, add_profiles, build_registry
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def _add_profiles(loaded: Loaded) -> None:
             continue
         protocol = content.get("protocol") if isinstance(content, Mapping) else None
         if loaded.plugin is None or protocol in mine:
-            add_profile(loaded.registry, path, path.parent, str(path), loaded.mistakes)
+            add_profiles(loaded.registry, [(path, path.parent, str(path))], loaded.mistakes)
             loaded.profiles += [one for one in loaded.registry.profiles.values() if _is_of(one, path)]
     for source in loaded.brought.get("register_profiles", ()):
         try:

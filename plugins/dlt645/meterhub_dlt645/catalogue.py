@@ -79,6 +79,8 @@ class Row:
     name: str
     name_zh: str
     below: tuple[str, ...]
+    length: int = 0
+    """Not 0: only answers of so many bytes are of this form."""
 
 
 class Layout:
@@ -146,7 +148,9 @@ class Catalogue:
         self.edition = edition
         self.width = 8 if edition == "2007" else 4
         text = (files("meterhub_dlt645") / "tables" / f"{edition}.txt").read_text("utf-8")
-        self.rows, self._layouts = read_table(text)
+        rows, self._layouts = read_table(text)
+        self.rows = [row for row in rows if not row.length]
+        self._sized = {(row.pattern, row.length): row for row in rows if row.length}
         self._index: dict[int, dict[int, list[Row]]] = {}
         for row in self.rows:
             mask = int(re.sub("[a-z]", "0", re.sub("[0-9A-F]", "F", row.pattern)), 16)
@@ -164,6 +168,16 @@ class Catalogue:
                 self._found.clear()
             layout = self._found[identifier] = self._find(identifier)
             return layout
+
+    def sized(self, layout: Layout, length: int) -> Layout:
+        """The layout of an answer with ``length`` bytes: a maker may use an identifier in another way."""
+        row = self._sized.get((layout.identifier, length)) if length != layout.size else None
+        return layout if row is None else self._with_items(layout.identifier, row, row.name)
+
+    def makers_own(self, identifier: str) -> Layout:
+        """The layout that one maker gives an identifier of the standard."""
+        row = next(row for (pattern, _), row in self._sized.items() if pattern == identifier)
+        return self._with_items(identifier, row, row.name)
 
     def block_of(self, identifier: str) -> tuple[str, int] | None:
         """The block that holds the single item ``identifier``, and its place there; None when it is in no block."""
@@ -287,7 +301,9 @@ def read_row(line: str, below: tuple[str, ...]) -> Row:
     """One row: ``identifier ranges | access | format | unit | name | Chinese name``."""
     place, access, form, unit, name, name_zh = line.split(" | ")
     pattern, *ranges = place.split()
-    return Row(pattern, tuple(variable(pattern, one) for one in ranges), access, form, unit, name, name_zh, below)
+    pattern, _, length = pattern.partition("#")
+    variables = tuple(variable(pattern, one) for one in ranges)
+    return Row(pattern, variables, access, form, unit, name, name_zh, below, int(length or 0))
 
 
 def variable(pattern: str, text: str) -> Variable:

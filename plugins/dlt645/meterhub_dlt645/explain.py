@@ -130,7 +130,8 @@ def security(frame: Frame, layout: Layout | None, payload: bytes) -> Iterator[di
     """A security command or its answer; of an unknown layout the bytes as they are."""
     data = payload if frame.from_meter else payload[4:]
     identifier = frame.identifier or ""
-    fields = security_fields(identifier, frame.from_meter, len(data))
+    operator = "" if frame.from_meter else payload[3::-1].hex().upper()
+    fields = security_fields(identifier, frame.from_meter, len(data), operator)
     if fields is None:
         if layout is not None:
             yield from layout_values(layout, data)

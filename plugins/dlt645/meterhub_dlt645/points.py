@@ -25,6 +25,7 @@ POINT_SCHEMA: dict[Any, Any] = {
     vol.Optional("bit", description="bit of a status word, as true or false"): types.whole(0, 63),
     vol.Optional("width", description="several bits from that one on, as a number"): types.whole(1, 16),
     vol.Optional("invert", description="true where the bit is 0"): types.boolean(),
+    vol.Optional("at", description="with format: the byte of the data where the value begins"): types.whole(0, 240),
     vol.Optional("format", description="format of an identifier that the catalogue does not know"): types.text(20),
 }
 
@@ -121,7 +122,7 @@ def _with_format(key: str, identifier: str, spec: Mapping[str, Any]) -> Point:
         point = Point(key, identifier, parse(spec["format"]))
     except ValueError as error:
         raise ConfigError(f"point of {key}: {error}", hint="such as XXXXXX.XX, -XX.XXXX, BIN16, YYMMDDhhmm") from None
-    point.at = spec.get("item", 0) * point.format.size
+    point.at = spec.get("at", spec.get("item", 0) * point.format.size)
     point.length = None
     return point
 

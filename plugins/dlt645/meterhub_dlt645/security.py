@@ -12,6 +12,10 @@ _PURCHASE = "UINT32.2 amount yuan, UINT32 purchase count, HEX4 MAC 1, DIGITS6 cu
 _ORDER = "UINT32.2 amount yuan, HEX8 order number, HEX4 MAC 1, DIGITS6 meter address, HEX4 MAC 2"
 _STATUS = "UINT32.2 remaining credit yuan, UINT32 purchase count, DIGITS6 customer number, HEX4 key information"
 
+_COUNTED = "XXXXXX.XX amount yuan, XXXXXXXX purchase count, XX direction, HEX13 zeros"
+PLAIN_OPERATOR = "00000001"
+"""A maker without security module uses this operator; its amounts are BCD (recharge as long as the national one)."""
+
 REQUESTS = {
     "070000FF": ["HEX8 ciphertext 1, HEX8 random number 1, HEX8 diversifier"],
     "070001FF": ["XXXX validity min, HEX4 MAC"],
@@ -39,9 +43,12 @@ ANSWERS = {
 UNITS = ("yuan", "min")
 
 
-def security_fields(identifier: str, answer: bool, length: int) -> list[Field] | None:
+def security_fields(identifier: str, answer: bool, length: int, operator: str = "") -> list[Field] | None:
     """The items of a security command with ``length`` bytes, or None where no layout is known for it."""
-    for text in (ANSWERS if answer else REQUESTS).get(identifier, ()):
+    texts = (ANSWERS if answer else REQUESTS).get(identifier, [])
+    if identifier == "070102FF" and operator == PLAIN_OPERATOR:
+        texts = [_COUNTED, *texts]
+    for text in texts:
         fields = [_field(one) for one in text.split(", ")]
         if sum(field.format.size for field in fields) == length:
             return fields

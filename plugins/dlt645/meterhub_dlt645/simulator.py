@@ -16,12 +16,13 @@ from meterhub_dlt645.authority import authority
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import Format
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
-from meterhub_dlt645.twin_fields import data_of
+from meterhub_dlt645.twin_fields import data_of, makers_data
 from meterhub_dlt645.twin_load import load_data
 from meterhub_dlt645.twin_programming import NO_SUCH_DATA, PROGRAMMING, PROTECTED
 from meterhub_dlt645.twin_purse import TwinPurse
 from meterhub_dlt645.twin_state import TwinState
 from meterhub_dlt645.twin_values import ALL_TARIFFS, SOURCES_1997, SOURCES_2007, Source, frozen
+from meterhub_dlt645.values import MAKERS_OWN
 
 Parts = tuple[tuple[Source | None, Format], ...]
 SOURCES: Mapping[str, Mapping[str, Source]] = {"2007": SOURCES_2007, "1997": SOURCES_1997}
@@ -31,8 +32,8 @@ EVERYBODY = b"\x99" * 6
 BROADCASTS = (0x08, 0x16, 0x1D)
 EVENT_STATUS = "04001501"
 ABSENT = 0xFF
-PHASE_B = {"2007": "02010200", "1997": "B612"}
-"""A profile that reads this is that of a three-phase meter."""
+OTHER_PHASES = {"2007": {"02010200", "02010300"}, "1997": {"B612", "B613"}}
+"""A profile that reads one of these is that of a three-phase meter."""
 THIRD_PHASES = {"2007": ("0200", "0300"), "1997": ("2", "3")}
 WRONG_PASSWORDS_TO_LOCK, LOCKED_MS = 5, 1440 * 60_000
 LONGEST_DATA = 200
@@ -54,7 +55,7 @@ class Twin(SimulatedMeter):
         self.edition = edition
         self.commands = meter.commands
         self._identifiers = frozenset(point.identifier for point in meter.points.values())
-        phases = 3 if PHASE_B[edition] in self._identifiers else 1
+        phases = 3 if OTHER_PHASES[edition] & self._identifiers else 1
         self.state = TwinState(meter.address, phases, world)
         self.turnaround_s = self.state.turnaround_s
         self.passwords = _passwords(edition, meter)
@@ -175,8 +176,10 @@ class Twin(SimulatedMeter):
             return None
         if layout.kind == "load":
             return load_data(identifier, request, self.state)
-        parts = known_parts(self.edition, identifier, self.state.phases)
         state = self.state
+        if identifier in MAKERS_OWN and identifier in self._identifiers:
+            return makers_data(identifier, state)
+        parts = known_parts(self.edition, identifier, self.state.phases)
         if parts is None:
             return data_of(self.edition, identifier, state)
         return b"".join(

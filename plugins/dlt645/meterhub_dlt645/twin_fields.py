@@ -42,6 +42,12 @@ def data_of(edition: str, identifier: str, state: TwinState) -> bytes | None:
     return b"".join(field_data(state, edition, one, field, at_ms) for one, field in _parts(edition, identifier))
 
 
+def makers_data(identifier: str, state: TwinState) -> bytes:
+    """An identifier as one maker uses it."""
+    fields = catalogue("2007").makers_own(identifier).fields
+    return b"".join(field_data(state, "2007", "00010000", field, None) for field in fields)
+
+
 @lru_cache(maxsize=4096)
 def _parts(edition: str, identifier: str) -> tuple[tuple[str, Field], ...]:
     """The items of an identifier, each with the identifier that stands for it alone."""
@@ -91,6 +97,8 @@ def field_data(state: TwinState, edition: str, identifier: str, field: Field, at
         return form.encode("TWIN"[: form.size])
     if isinstance(form, Digits):
         return form.encode(state.address[-2 * form.size :])
+    if field.name.endswith("switch, 1 open"):
+        return form.encode(state.relay_open)
     if "relay open" in field.name:
         return form.encode(state.relay_open << 8 | state.keep_power << 15)
     return bytes(form.size) if isinstance(form, Bits) else bytes((1,)) * form.size

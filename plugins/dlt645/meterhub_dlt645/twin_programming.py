@@ -174,7 +174,12 @@ def remote(twin: Twin, frame: Frame) -> Frame:
 def _obey(twin: Twin, command: int, delay_s: int) -> bool:
     """Carry out a remote command; False for an unknown one."""
     state = twin.state
-    if command in (0x1A, 0x1D, 0x1E):
+    own = {int(spec["code"], 16): name for name, spec in twin.commands.items() if "code" in spec}.get(command)
+    if own == "meter.open_circuit" and command != 0x1A:
+        state.open_relay()
+    elif own == "meter.close_circuit":
+        state.close_relay()
+    elif command in (0x1A, 0x1D, 0x1E):
         state.open_relay(0 if command == 0x1A else delay_s)
     elif command in (0x1B, 0x1C):
         state.close_relay()

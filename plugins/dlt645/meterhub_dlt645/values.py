@@ -11,6 +11,8 @@ from meterhub_dlt645.load_profile import records
 
 PASSWORD_ITEMS = ("04000C", "C212")
 """Identifiers (or their beginning) of passwords: a level byte and three secret bytes."""
+MAKERS_OWN = ("001D0000",)
+"""Identifiers that makers use in another way, told by the length of the answer."""
 END_OF_BLOCK = 0xAA
 
 
@@ -33,6 +35,8 @@ def field_values(field: Field, data: bytes, whole: bool = True) -> Iterator[dict
 
 def layout_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
     """The items of an identifier's data; what does not fit its layout is not valid."""
+    if layout.identifier.startswith(MAKERS_OWN):
+        layout = catalogue("2007").sized(layout, len(data))
     if layout.kind == "raw" and data:
         yield value(layout.key, layout.name, data.hex().upper())
     elif layout.kind == "load":

@@ -20,6 +20,10 @@ FUNCTIONS = {
         0x0C: "change speed",
         0x0F: "change password",
         0x10: "clear maximum demand",
+        0x05: "calibrate or freeze (maker's)",
+        0x09: "clear all or freeze (maker's)",
+        0x0B: "clear events (maker's)",
+        0x0D: "clear statistics (maker's)",
     },
     "2007": {
         0x03: "security",

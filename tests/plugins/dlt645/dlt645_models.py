@@ -37,7 +37,14 @@ class World:
 
 @lru_cache
 def profile(name: str) -> Profile:
-    return build_profile(load(FILES[name]), KINDS)
+    content = load(FILES[name])
+    base = content.get("extends")
+    return build_profile(content, KINDS, known={base: profile(base)} if base else {})
+
+
+def edition(name: str) -> str:
+    """The edition of a shipped profile."""
+    return profile(name).protocol[-4:]
 
 
 def protocol(edition: str = "2007") -> Dlt645:

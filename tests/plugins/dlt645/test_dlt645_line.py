@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dlt645_models import FILES, meter, protocol
+from dlt645_models import meter, protocol
 
 from meterhub.field.line import Job, Line, LineConfig, Priority
 from meterhub.field.link import LinkFacts
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
+
+MODELS = ("dlt645-1997-single-phase", "dlt645-2007-single-phase", "dlt645-2007-three-phase")
 
 
 def make_line(clock, wire, faults=None, **options):
@@ -19,7 +21,7 @@ def make_line(clock, wire, faults=None, **options):
     line = Line(LineConfig("l"), clock, codecs, facts=LinkFacts())
     wire.bridge(far).connect(line)
     meters = {}
-    for number, name in enumerate(sorted(FILES)):
+    for number, name in enumerate(MODELS):
         one = meter(name, f"{number + 1:012d}", **options)
         meters[name] = one
         far.add(speakers[name[:11]], speakers[name[:11]].simulate(one, world))
