@@ -100,12 +100,39 @@ def link_types() -> dict[str, LinkType]:
     return {one.name: one for _, one in plugins.call("register_links")}
 
 
+def identifiers(edition: str) -> str:
+    """Every identifier of an edition of DL/T 645 as its catalogue has it, in English and Chinese."""
+    from meterhub_dlt645.catalogue import catalogue
+
+    known = catalogue(edition)
+    rows = []
+    for row in known.rows:
+        first = row.pattern
+        for one in row.variables:
+            first = first.replace(one.name, f"{one.least:0{len(one.name)}X}", 1)
+        layout = known.find(first)
+        size = str(layout.size) if layout is not None and layout.kind == "fields" and not layout.repeats else ""
+        width = {one.name: len(one.name) for one in row.variables}
+        ranges = [f"{one.name} {one.least:0{width[one.name]}X}–{one.most:0{width[one.name]}X}" for one in row.variables]
+        form = row.format if row.format[0] not in "[@" and row.format != "items" else f"{_items(layout)} items"
+        name = re.sub(r"\{(\w+)\}", r"\1", row.name)
+        name_zh = re.sub(r"\{(\w+)\}", r"\1", row.name_zh)
+        place = f"`{row.pattern}`" + (" " + ", ".join(ranges) if ranges else "")
+        rows.append([place, name, name_zh, f"`{form}`", size, row.unit, row.access])
+    return table(["identifier", "English", "中文", "format", "bytes", "unit", "access"], rows)
+
+
+def _items(layout: Any) -> int:
+    return len(layout.fields) if layout is not None else 0
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "actions": actions,
     "commands": commands,
     "options": options,
     "rules": rules,
+    **{f"dlt645.{edition}": partial(identifiers, edition) for edition in ("2007", "1997")},
     **{f"site.{name}": partial(describe, schema) for name, schema in SECTIONS.items() if schema},
     **{f"link.{name}": partial(describe, link.schema) for name, link in link_types().items()},
     **{

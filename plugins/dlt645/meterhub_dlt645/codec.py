@@ -23,6 +23,12 @@ class Dlt645Codec(StreamCodec):
     def find(self, buffer: bytearray) -> tuple[Frame | None, int]:
         """The first frame in ``buffer``, also when an unfinished candidate stands before it."""
         size = len(buffer)
+        if size >= SHORTEST and buffer[0] == START == buffer[7]:  # mostly a frame begins at once
+            end = SHORTEST + buffer[9]
+            if end <= size and buffer[end - 1] == END:
+                raw = bytes(buffer[:end])
+                if not (sum(raw) - 2 * raw[-2] - END) & 0xFF:
+                    return Frame(raw, self.edition), end
         keep = -1
         at = buffer.find(START)
         while at >= 0:

@@ -70,11 +70,13 @@ class Number(Format):
 
     def decode(self, data: bytes) -> int | None:
         """The scaled integer; the sign bit is no digit, so that signed values hold up to 7 in the first digit."""
+        text = data[::-1].hex()
+        if text.isdigit() and (not self.signed or text[0] < "8"):
+            return int(text)
         if self.signed and data[-1] & 0x80:
             text = (data[:-1] + bytes((data[-1] & 0x7F,)))[::-1].hex()
             return -int(text) if text.isdigit() else None
-        text = data[::-1].hex()
-        return int(text) if text.isdigit() else None
+        return None
 
     def encode(self, value: int | str) -> bytes:
         """BCD, low byte first."""

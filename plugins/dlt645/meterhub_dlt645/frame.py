@@ -17,6 +17,7 @@ Clause 5 of DL/T 645-2007. FE before the frame wakes the far end up and is no pa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -50,6 +51,12 @@ def _identifier_sizes(edition: str) -> bytes:
 
 IDENTIFIER_SIZES: dict[str | None, bytes] = {edition: _identifier_sizes(edition) for edition in IDENTIFIER_BYTES}
 IDENTIFIER_SIZES[None] = bytes(256)
+
+
+READ_MIDDLES = {"2007": b"\x68\x11\x04", "1997": b"\x68\x01\x02"}
+"""What stands between address and identifier of a read."""
+ENDS = tuple(bytes((checksum, 0x16)) for checksum in range(256))
+"""The last two bytes of a frame by its checksum."""
 
 
 @dataclass(slots=True)
@@ -104,7 +111,7 @@ class Frame:
         """The identifier in hex, high byte first, or None where this frame carries none."""
         raw = self.raw
         size = IDENTIFIER_SIZES[self.edition][raw[8]]
-        return raw[9 + size : 9 : -1].translate(MINUS_33).hex().upper() if 0 < size <= raw[9] else None
+        return identifier_text(raw[10 : 10 + size]) if 0 < size <= raw[9] else None
 
     @property
     def payload(self) -> bytes:
@@ -117,14 +124,33 @@ class Frame:
     def value(self) -> Value:
         """The value of a meter's answer that holds exactly one item, in the scale of its format; None otherwise."""
         raw = self.raw
-        size = IDENTIFIER_SIZES[self.edition][raw[8]] if raw[8] & FROM_METER else 0
-        form = single_format(self.edition, raw[10 : 10 + size]) if self.edition and size else None
-        if form is None or raw[9] != size + form.size:
-            return None
-        return form.decode(raw[10 + size : -2].translate(MINUS_33))
+        if self.edition == "2007":
+            decode = value_decoder("2007", raw[8:14])
+            return None if decode is None else decode(raw[14:-2].translate(MINUS_33))
+        decode = value_decoder("1997", raw[8:12]) if self.edition else None
+        return None if decode is None else decode(raw[12:-2].translate(MINUS_33))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
+def value_decoder(edition: str, start: bytes) -> Callable[[bytes], Value] | None:
+    """What decodes an answer that begins with control, length and identifier; None unless it holds exactly one item."""
+    size = IDENTIFIER_SIZES[edition][start[0]] if start[0] & FROM_METER else 0
+    form = single_format(edition, start[2:]) if size == len(start) - 2 else None
+    return None if form is None or start[1] != size + form.size else form.decode
+
+
+@lru_cache(maxsize=8192)
+def identifier_text(wire: bytes) -> str:
+    """An identifier as it is on the wire in hex, high byte first."""
+    return wire[::-1].translate(MINUS_33).hex().upper()
+
+
+@lru_cache(maxsize=8192)
+def identifier_wire(text: str) -> bytes:
+    """An identifier in hex, high byte first, as it is on the wire; raises ``ValueError``."""
+    return bytes.fromhex(text)[::-1].translate(PLUS_33)
+
+
 def single_format(edition: str, wire_identifier: bytes) -> Format | None:
     """The format behind an identifier (as on the wire) that stands for one item alone."""
     layout = catalogue(edition).find(wire_identifier[::-1].translate(MINUS_33).hex().upper())
@@ -145,7 +171,7 @@ def build(address: str, control: int, data: bytes = b"", edition: str | None = N
 def assemble(head: bytes, control: int, wire_data: bytes, edition: str | None = None, preamble: int = 0) -> Frame:
     """A frame from its first eight bytes and its data field as it is on the wire."""
     body = head + bytes((control, len(wire_data))) + wire_data
-    return Frame(body + bytes((sum(body) & 0xFF, 0x16)), edition, preamble)
+    return Frame(body + ENDS[sum(body) & 0xFF], edition, preamble)
 
 
 def edition_of(control: int, length: int) -> str | None:
@@ -162,16 +188,19 @@ def edition_of(control: int, length: int) -> str | None:
 
 def decode_frame(data: bytes, edition: str | None = None) -> Frame:
     """Check that ``data`` is exactly one frame, FE before it allowed. Raises only ``BadFrame``, which says why."""
-    raw = bytes(data).lstrip(b"\xfe")
+    raw = data if type(data) is bytes else bytes(data)
+    if raw[:1] == b"\xfe":
+        raw = raw.lstrip(b"\xfe")
+    size = len(raw)
     if edition not in IDENTIFIER_SIZES:
         raise BadFrame(f"there is no edition {edition!r}; there are 1997 and 2007")
     if (
-        len(raw) < 12
+        size < 12
         or raw[0] != 0x68
         or raw[7] != 0x68
-        or len(raw) != raw[9] + 12
+        or size != raw[9] + 12
         or raw[-1] != 0x16
-        or sum(raw[:-2]) & 0xFF != raw[-2]
+        or (sum(raw) - 2 * raw[-2] - 0x16) & 0xFF
     ):
         raise BadFrame(what_is_wrong(raw))
     return Frame(raw, edition or edition_of(raw[8], raw[9]))
@@ -199,11 +228,12 @@ def encode_read(address: str, identifier: str, edition: str = "2007") -> bytes:
 
     Raises only ``BadFrame``.
     """
-    size = IDENTIFIER_BYTES.get(edition)
     try:
-        wire = bytes.fromhex(identifier)[::-1]
-        if size is None or len(wire) != size:
+        middle = READ_MIDDLES[edition]
+        address_wire, wire = bytes.fromhex(address)[::-1], identifier_wire(identifier)
+        if len(address_wire) != 6 or len(wire) != middle[2]:
             raise ValueError
-        return build(address, 0x11 if edition == "2007" else 0x01, wire).raw
-    except (ValueError, BadInput):
+    except (ValueError, KeyError, TypeError):
         raise BadFrame(f"cannot ask {address!r} for {identifier!r} by DL/T 645-{edition}") from None
+    body = b"\x68" + address_wire + middle + wire
+    return body + ENDS[sum(body) & 0xFF]

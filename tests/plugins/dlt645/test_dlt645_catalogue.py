@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,11 @@ def test_tariffs_and_settlements_are_in_the_names():
     assert known.find("00010000").name == "Forward active energy"
     assert known.find("00010203").name == "Forward active energy, tariff 2, settlement 3"
     assert known.find("040501FF").name == "Tariff price, set 1"
+
+
+def test_the_documents_have_every_identifier():
+    page = (Path(__file__).parents[3] / "docs" / "dlt645-identifiers.md").read_text("utf-8")
+    for edition in EDITIONS:
+        for row in ROWS[edition]:
+            assert f"`{row.pattern}`" in page
+            assert re.sub(r"\{(\w+)\}", r"\1", row.name_zh) in page
