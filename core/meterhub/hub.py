@@ -26,9 +26,11 @@ from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.estate_collections import estate_collections
+from meterhub.field.line import Line
 from meterhub.meter_actions import MeterActions
 from meterhub.people.people import People
 from meterhub.plugins import Plugins
+from meterhub.probing import Probing
 from meterhub.registry import Registry, build_registry, flat
 from meterhub.schedules import Schedule, Schedules, StoredDueRows
 from meterhub.spell_book import SpellBook
@@ -232,6 +234,7 @@ class Hub:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
         for action in MeterActions(self.reader).actions():
             self.actions.register(action)
+        self.actions.register(Probing(self.reader.protocols, self._lines_of).action())
         for plugin, action in self.plugins.call("register_actions"):
             self._guarded(plugin, partial(self.actions.register, action))
         own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
@@ -248,6 +251,7 @@ class Hub:
     async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
         self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus)
         self.reader.lines.update(self.field.lines)
+        self._listen()
         for link, desk in self.field.links:
             desk.start()
             try:
@@ -255,6 +259,18 @@ class Hub:
             except ConfigError as error:
                 desk.trouble(error.message)
                 raise
+
+    def _listen(self) -> None:
+        """Let each line hand frames that nobody asked for to the meters on it."""
+        by_line: dict[str, list[Device]] = {}
+        for device in self.estate.values():
+            if device.kind == "meter" and device.profile.protocol in self.reader.protocols:
+                by_line.setdefault(device.parent, []).append(device)
+        for line_id, devices in by_line.items():
+            if line_id in self.field.lines:
+                line = self.field.lines[line_id]
+                line.listen(devices[0].profile.protocol)
+                line.on_unsolicited = partial(self.reader.hear, devices)
 
     def select(self, target: Mapping[str, Any]) -> Sequence[Device]:
         """The devices that a schedule's ``target:`` names; its keys must all hold. Disabled ones are left out."""
@@ -274,6 +290,10 @@ class Hub:
             "place": lambda wanted: device.place[: len(wanted)] == tuple(wanted),
         }
         return all(facts[key](wanted) for key, wanted in target.items())
+
+    def _lines_of(self, collector_id: str) -> Sequence[Line]:
+        collector = self.field.collectors.get(collector_id)
+        return collector.lines if collector is not None else ()
 
     def _collector_of(self, device: Device) -> str:
         for collector in self.field.collectors.values():

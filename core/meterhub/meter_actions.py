@@ -12,7 +12,7 @@ from meterhub.actions import Action, Call
 from meterhub.cause import Cause
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Poll, Reader, explain
-from meterhub.errors import MeterHubError
+from meterhub.errors import MeterHubError, Refused
 from meterhub.field.line import Priority
 from meterhub.meter_commands import COMMANDS, Command
 
@@ -47,7 +47,7 @@ class MeterActions:
             command.name,
             command.title,
             command.permission,
-            self.command,
+            self.set_speed if command.name == "meter.set_speed" else self.command,
             target="meter",
             schema=command.schema,
             danger=command.danger,
@@ -83,6 +83,29 @@ class MeterActions:
             definition = device.definition(key)
             read_back[key] = definition.shown(value) if definition is not None else value
         return {"read_back": read_back, **reply.detail}
+
+    async def set_speed(self, call: Call) -> dict[str, Any]:
+        """Change a meter's speed and, where the link can follow, test it there; back to the old one if it is silent.
+
+        The line stays at its configured speed in the end: the deployer changes that, for all meters on it.
+        """
+        result = await self.command(call)
+        device: Device = call.target
+        line = self._reader.lines[device.parent]
+        if not line.retune(call.params["speed"]):
+            return result | {"tested": False}
+        try:
+            poll = await self._reader.read(device, list(device.profile.points)[:1], cause=call.cause)
+        finally:
+            line.retune(line.config.baud)
+        if poll.error is None:
+            return result | {"tested": True}
+        await self._reader.read(device, list(device.profile.points)[:1], cause=call.cause)
+        raise Refused(
+            f"the meter said yes, but does not answer at {call.params['speed']} baud",
+            where=device.id,
+            hint=f"the line is back at {line.config.baud} baud; whether the meter is, its status tells",
+        )
 
     async def sweep(self, devices: Sequence[Device], params: Mapping[str, Any], cause: Cause) -> dict[str, Any]:
         """Read many meters at schedule priority; every line works through its own in parallel."""

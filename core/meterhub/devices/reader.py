@@ -256,6 +256,15 @@ class Reader:
             self._estate.set_status(device, Status.ONLINE)
         return poll
 
+    def hear(self, devices: Iterable[Device], frame: Any) -> None:
+        """Take a frame that nobody asked for: the meter it is from gets its values."""
+        for device in devices:
+            report = self.protocols[device.profile.protocol].heard(device, frame)
+            if report is not None:
+                indexes = tuple([device.profile.index[key] for key in device.profile.points])
+                self.take(device, indexes, report, None, Cause("meter", device.id))
+                return
+
     def _keep(self, device: Device, reply: CommandReply, cause: Cause | None) -> None:
         updates = []
         for key, value in reply.values.items():

@@ -7,7 +7,10 @@ segments. ``receive`` never raises; ``next_frame`` yields what was found.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from meterhub.errors import Misuse
 
 MAX_BUFFER = 4096
 """Bytes kept while looking for a frame; longer than any frame of the protocols we speak."""
@@ -37,6 +40,22 @@ class Codec(ABC):
 
     dropped: int = 0
     """Bytes thrown away so far because they were no part of a valid frame."""
+
+
+class Codecs(dict[str, Codec]):
+    """The codecs of one line by protocol, made when first wanted; raises ``Misuse`` for a protocol there is not."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Codec]], where: str) -> None:
+        super().__init__()
+        self._makers = makers
+        self._where = where
+
+    def __missing__(self, name: str) -> Codec:
+        maker = self._makers.get(name)
+        if maker is None:
+            raise Misuse(f"the line has no codec {name!r}", where=self._where)
+        codec = self[name] = maker()
+        return codec
 
 
 class StreamCodec(Codec):

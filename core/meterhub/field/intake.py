@@ -50,6 +50,10 @@ class Intake(ABC):
         """Is there a way to the wire?"""
         return self._channel is not None
 
+    def retune(self, baud: int) -> bool:
+        """Change the speed of the wire until further notice, where the link can; False where it cannot."""
+        return self._channel is not None and self._channel.set_speed(baud)
+
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import Dropped, LinkDown, Misuse, NoAnswer
-from meterhub.field.codec import Codec
+from meterhub.errors import Dropped, LinkDown, NoAnswer
+from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogues import Dialogues
 from meterhub.field.envelope import Envelope
 from meterhub.field.line_config import LineConfig
@@ -61,8 +61,7 @@ class Line(Dialogues):
         self.facts = facts or LinkFacts()
         self.on_unsolicited = on_unsolicited
         self.trace = Trace(clock, config.trace_size)
-        self._codec_makers = codecs
-        self._codecs: dict[str, Codec] = {}
+        self._codecs = Codecs(codecs, config.id)
         self._codec: Codec | None = None
         self._envelope = envelope
         self._phase = FREE
@@ -141,6 +140,10 @@ class Line(Dialogues):
             self._answered(answer, now)
             self._run(now)
 
+    def listen(self, protocol: str) -> None:
+        """Understand a protocol before anything is asked in it, for meters that speak first."""
+        self._codec = self._codec or self._codecs[protocol]
+
     def alive(self) -> None:
         """The collector gave a sign of life; nothing to do for the wire."""
 
@@ -195,7 +198,7 @@ class Line(Dialogues):
             self._wait(GAP, free_at)
             return
         try:
-            codec = self._codec = self._codecs.get(job.codec) or self._make_codec(job.codec)
+            codec = self._codec = self._codecs[job.codec]
             codec.reset()
             data = codec.encode(ask.frame)
             if self._envelope is not None:
@@ -227,13 +230,6 @@ class Line(Dialogues):
             due = now + wire_s + wait_s + ask.answer_bytes * self._byte_s
             self._latest = due + LONGEST_ANSWER * self._byte_s
             self._wait(BUSY, due)
-
-    def _make_codec(self, name: str) -> Codec:
-        maker = self._codec_makers.get(name)
-        if maker is None:
-            raise Misuse(f"the line has no codec {name!r}", where=self.config.id)
-        codec = self._codecs[name] = maker()
-        return codec
 
     def _matches(self, frame: Any) -> bool:
         job = self._stack[-1]

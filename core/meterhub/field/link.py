@@ -32,6 +32,10 @@ class Channel(ABC):
     def send(self, data: bytes) -> None:
         """Send bytes without waiting. Raises ``LinkDown`` when the pipe is closed or its buffer is full."""
 
+    def set_speed(self, baud: int) -> bool:
+        """Change the speed of the wire behind this pipe; False where that cannot be done."""
+        return False
+
     @abstractmethod
     def close(self, cause: str) -> None:
         """Close the pipe; never blocks, may be called twice. ``ChannelUser.lost`` follows once."""

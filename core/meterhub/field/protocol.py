@@ -73,6 +73,20 @@ class Protocol(ABC):
         """
         raise BadInput(f"this protocol has no action {name}", where=meter.id)
 
+    def heard(self, meter: Meter, frame: Any) -> PollReport | None:
+        """What a frame that nobody asked for says of ``meter``: the places in ``meter.points`` that it updates.
+
+        None when the frame is not from this meter.
+        """
+        return None
+
+    def probe(self) -> Dialogue[Sequence[Mapping[str, Any]]] | None:
+        """Find an unknown meter on a line: a dialogue that ends in what was found, or None if this cannot be done.
+
+        Each finding has ``address``, ``edition`` and ``profile``, the model to configure.
+        """
+        return None
+
     def address(self, text: str) -> str:
         """The canonical form of an address given in the configuration; raises ``ConfigError`` for a wrong one."""
         return text

@@ -74,6 +74,11 @@ class Point:
             return self.at
         return self.block_at if self.block and identifier == self.block else None
 
+    def fits(self, identifier: str, size: int) -> bool:
+        """Whether ``size`` bytes are what the catalogue knows of the identifier or its block, where it knows."""
+        known = self.length if identifier == self.identifier else self.block_length
+        return known is None or known == size
+
     def take(self, data: bytes, at: int) -> tuple[int | bool | str | None, str]:
         """The value at ``at`` of an answer's data and its quality; None and ``invalid`` when there is none."""
         form = self.format

@@ -19,8 +19,9 @@ from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, wri
 from meterhub_dlt645.exchange import DEFAULT_PREAMBLE, Talk, check_address
 from meterhub_dlt645.explain import explain_1997, explain_2007
 from meterhub_dlt645.formats import Value
-from meterhub_dlt645.frame import decode_frame
+from meterhub_dlt645.frame import Frame, decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
+from meterhub_dlt645.probe import probe
 from meterhub_dlt645.purse import PURSES
 from meterhub_dlt645.reading import NO_BLOCKS, Group, plan, read_groups
 from meterhub_dlt645.signer import SIGNERS
@@ -106,6 +107,23 @@ class Dlt645(Protocol):
         if self.edition == "2007" and name in HOLD_CODES:
             return hold(meter, name, self._clock, bool(params["on"]), self._hold_state(meter, name))
         raise BadInput(f"a meter of DL/T 645-{self.edition} has no action {name}", where=meter.id)
+
+    def heard(self, meter: Meter, frame: Frame) -> PollReport | None:
+        """A pushed answer (91 or 81 without a request) with an identifier that the profile reads."""
+        if not isinstance(frame, Frame) or frame.address != meter.address or frame.refused or not frame.from_meter:
+            return None
+        report = PollReport()
+        identifier, data = frame.identifier, frame.payload
+        if frame.function in (0x11, 0x01) and not frame.follows and identifier:
+            for place, point in enumerate(meter.points.values()):
+                if identifier in (point.identifier, point.block) and point.fits(identifier, len(data)):
+                    at = point.at if identifier == point.identifier else point.block_at
+                    report.updated.append((place, *point.take(data, at)))
+        return report
+
+    def probe(self) -> Dialogue[Sequence[Mapping[str, Any]]]:
+        """Ask whichever meter is alone on the line who it is."""
+        return probe(self.edition)
 
     def _hold_state(self, meter: Meter, name: str) -> Point:
         """The point that shows keep-power or the alarm."""

@@ -97,6 +97,13 @@ class SerialChannel(asyncio.Protocol, Channel):
         if self.cause:
             user.lost(self.cause)
 
+    def set_speed(self, baud: int) -> bool:
+        """A port can change its speed while it is open."""
+        if self._transport is None or self.cause:
+            return False
+        self._transport.serial.baudrate = baud
+        return True
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
         self._transport = transport
