@@ -20,8 +20,7 @@ from meterhub.clock import Clock
 from meterhub.collection_people import people_collections
 from meterhub.collections import Collection
 from meterhub.config.entries import ScheduleEntry, Site
-from meterhub.devices.device import Device, Status
-from meterhub.devices.entity import QUALITIES, Entity, State
+from meterhub.devices.device import Device
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors
@@ -34,15 +33,14 @@ from meterhub.probing import Probing
 from meterhub.registry import Registry, build_registry, flat
 from meterhub.schedules import Schedule, Schedules, StoredDueRows
 from meterhub.spell_book import SpellBook
-from meterhub.store.engine import Reading
 from meterhub.store.recorder import Recorder
 from meterhub.store.sqlite import SqliteStore
+from meterhub.stored_states import record, restore
+from meterhub.targets import select
 from meterhub.tasks import Tasks
 from meterhub.web.rooms import Rooms
 
 DAY_S = 86_400
-QUALITY_NUMBER = {quality: number for number, quality in enumerate(QUALITIES)}
-BOOLEAN_KINDS = ("switch", "boolean")
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +126,7 @@ class Hub:
             for device in devices:
                 device.since_ms = self.started_ms
                 self.estate.add(device)
-            await self._restore_states()
+            await restore(self.store, self.estate)
             await self._open_rooms()
             self._register(registry)
             await self._open_field(plans, registry)
@@ -173,6 +171,7 @@ class Hub:
             schedules=self.schedules,
             plugins=lambda: self.plugins,
             lines=lambda: self.field.lines,
+            protocols=lambda: self.reader.protocols,
             collectors=self.field.collectors.values,
             spells=self.spells.spells,
             trusted_proxies=tuple(str(one) for one in self.site.web.trusted_proxies),
@@ -184,37 +183,7 @@ class Hub:
         self.store = await SqliteStore.open(data, self.clock, zone=self.site.hub.time_zone)
         self.recorder = Recorder(self.store, self.clock)
         self.spawn("recorder", self.recorder.run())
-        self.bus.on(StatesChanged, self._record)
-
-    async def _restore_states(self) -> None:
-        """Give every entity its number and its last stored value."""
-        entities = [entity for device in self.estate.values() for entity in device.entities]
-        ids = [entity.id for entity in entities]
-        numbers = await self.store.series(ids)
-        by_number: dict[int, Entity] = {}
-        for entity, entity_id in zip(entities, ids, strict=True):
-            number = entity.series = numbers[entity_id]
-            by_number[number] = entity
-        del entities, ids, numbers  # 15 MB with 10,000 meters; the states fill their place
-        after = 0
-        while latest := await self.store.load_latest(after):
-            self._restore(latest, by_number)
-            after = latest[-1][0]
-
-    @staticmethod
-    def _restore(latest: Iterable[Reading], by_number: Mapping[int, Entity]) -> None:
-        for series, measured_ms, value, quality in latest:
-            known = by_number.get(series)
-            if known is None:
-                continue
-            device = known.device
-            if known.definition.kind in BOOLEAN_KINDS and isinstance(value, int):
-                value = bool(value)
-            if measured_ms > device.answered_ms:
-                device.answered_ms = measured_ms
-            elif measured_ms == device.answered_ms:
-                measured_ms = device.answered_ms  # one object for all values of a poll: 80,000 take 2.5 MB
-            known.state = State(value, QUALITIES[quality], measured_ms, measured_ms)
+        self.bus.on(StatesChanged, partial(record, self.recorder))
 
     async def _open_rooms(self) -> None:
         self.people = await People.open(self.store, self.clock)
@@ -274,32 +243,11 @@ class Hub:
 
     def select(self, target: Mapping[str, Any]) -> Sequence[Device]:
         """The devices that a schedule's ``target:`` names; its keys must all hold. Disabled ones are left out."""
-        kind = "collector" if target.get("all") == "collectors" else "meter"
-        return [one for one in self.estate.values() if one.kind == kind and self._aimed_at(one, target)]
-
-    def _aimed_at(self, device: Device, target: Mapping[str, Any]) -> bool:
-        if device.status in (Status.DISABLED, Status.CONFIG_ERROR):
-            return False
-        facts: dict[str, Callable[[Any], bool]] = {
-            "all": lambda _: True,
-            "meters": lambda wanted: device.id in wanted,
-            "line": lambda wanted: device.parent in _names(wanted),
-            "collector": lambda wanted: self._collector_of(device) in _names(wanted),
-            "profile": lambda wanted: device.profile.id in _names(wanted),
-            "site": lambda wanted: device.site in _names(wanted),
-            "place": lambda wanted: device.place[: len(wanted)] == tuple(wanted),
-        }
-        return all(facts[key](wanted) for key, wanted in target.items())
+        return select(self.estate, self.field.collectors.values(), target)
 
     def _lines_of(self, collector_id: str) -> Sequence[Line]:
         collector = self.field.collectors.get(collector_id)
         return collector.lines if collector is not None else ()
-
-    def _collector_of(self, device: Device) -> str:
-        for collector in self.field.collectors.values():
-            if any(line.config.id == device.parent for line in collector.lines):
-                return collector.id
-        return ""
 
     def _schedule(self, entry: ScheduleEntry) -> Schedule:
         return Schedule(
@@ -314,15 +262,6 @@ class Hub:
             enabled=entry.enabled,
             origin=entry.where,
         )
-
-    def _record(self, message: StatesChanged) -> None:
-        """Hand what came to the recorder; one call per poll."""
-        rows = []
-        for entity in message.changes:
-            state = entity.state
-            if state is not None:
-                rows.append((entity.series, state.measured_ms, state.value, QUALITY_NUMBER[state.quality]))
-        self.recorder.add(rows)
 
     async def _prune_people(self) -> None:
         while True:
@@ -344,7 +283,3 @@ class Hub:
         if hasattr(self, "plugins"):
             blamed = self.plugins.blame([frame.filename for frame in reversed(frames)], text)
         log.error("plugin %s: %s" if blamed else "%s%s", blamed.name if blamed else "", text, exc_info=error)
-
-
-def _names(wanted: Any) -> Sequence[str]:
-    return (wanted,) if isinstance(wanted, str) else tuple(wanted)

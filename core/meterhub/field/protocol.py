@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from typing import Protocol as StructuralType
@@ -98,6 +98,13 @@ class Protocol(ABC):
         offer this returns None.
         """
         return None
+
+    def secrets(self, data: bytes) -> Collection[int]:
+        """The positions in ``data`` of bytes that nobody may see, such as passwords: pages show ``**`` for them.
+
+        ``data`` is what was sent or received at once: one frame, several, or a part of one. Never raises.
+        """
+        return ()
 
     def simulate(self, meter: Meter, world: Any) -> SimulatedMeter | None:
         """The twin of ``meter`` in ``world`` (a ``meterhub.sim.world.World``), or None if there is none."""

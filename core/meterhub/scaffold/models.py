@@ -14,11 +14,12 @@ from meterhub.plugins import Plugins
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A profile file of an installed plugin."""
+    """A profile file of an installed plugin. ``whole`` unless it extends another profile."""
 
     id: str
     plugin: str
     file: Path
+    whole: bool
 
     def renamed(self, ident: str, title: str) -> str:
         """The text of the file with another id and name."""
@@ -29,7 +30,7 @@ class Model:
 
 
 def find_model(ident: str = "") -> Model:
-    """The model with this id, or the first there is; raises ``NotFound`` naming those there are."""
+    """The model with this id, or the first that stands on its own; raises ``NotFound`` naming those there are."""
     plugins = Plugins(Clock(), Path(), lambda owner, coroutine: coroutine.close(), None)
     plugins.find()
     plugins.set_up({plugin.name: (None, "") for plugin in plugins})
@@ -37,7 +38,8 @@ def find_model(ident: str = "") -> Model:
     for plugin, source in plugins.call("register_profiles"):
         if isinstance(source, Path):
             content = load(source, source.parent)
-            models[content["id"]] = Model(content["id"], plugin.name, source)
-    if (ident and ident not in models) or not models:
+            models[content["id"]] = Model(content["id"], plugin.name, source, "extends" not in content)
+    found = models.get(ident) if ident else next((one for one in models.values() if one.whole), None)
+    if found is None:
         raise NotFound(f"there is no profile {ident}".rstrip(), hint="there are: " + (", ".join(models) or "none"))
-    return models[ident] if ident else next(iter(models.values()))
+    return found

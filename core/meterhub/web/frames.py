@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meterhub.devices.device import Device
+from meterhub.field.protocol import Protocol
 from meterhub.field.trace import TraceEntry
 from meterhub.web.rooms import Rooms
 
@@ -13,14 +14,20 @@ MAX_HEX_BYTES = 300
 
 
 def frames_of(rooms: Rooms, device: Device) -> list[dict[str, Any]]:
-    """Newest first: ``ms``, ``direction`` (sent, received, event), ``hex``, ``meaning``; from its line's trace."""
+    """Newest first: ``ms``, ``direction`` (sent, received, event), ``hex``, ``meaning``; from its line's trace.
+
+    What the protocol calls secret is ``**``.
+    """
     line = rooms.lines().get(device.parent)
     if line is None:
         return []
-    return [_frame(one) for one in reversed(line.trace.entries(device.id)[-MOST_FRAMES:])]
+    protocol = rooms.protocols().get(device.profile.protocol)
+    return [_frame(one, protocol) for one in reversed(line.trace.entries(device.id)[-MOST_FRAMES:])]
 
 
-def _frame(entry: TraceEntry) -> dict[str, Any]:
-    cut = " …" if len(entry.data) > MAX_HEX_BYTES else ""
-    shown = entry.data[:MAX_HEX_BYTES].hex(" ").upper() + cut
-    return {"ms": entry.ms, "direction": entry.direction, "hex": shown, "meaning": entry.note}
+def _frame(entry: TraceEntry, protocol: Protocol | None) -> dict[str, Any]:
+    hidden = protocol.secrets(entry.data) if protocol is not None else ()
+    shown = ["**" if at in hidden else f"{byte:02X}" for at, byte in enumerate(entry.data[:MAX_HEX_BYTES])]
+    if len(entry.data) > MAX_HEX_BYTES:
+        shown.append("…")
+    return {"ms": entry.ms, "direction": entry.direction, "hex": " ".join(shown), "meaning": entry.note}

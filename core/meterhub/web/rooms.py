@@ -18,6 +18,7 @@ from meterhub.devices.states import Estate
 from meterhub.errors import MeterHubError
 from meterhub.field.collector import Collector
 from meterhub.field.line import Line
+from meterhub.field.protocol import Protocol
 from meterhub.people.people import People
 from meterhub.plugins import Plugin
 from meterhub.schedules import Schedules
@@ -34,9 +35,9 @@ class Rooms:
     """The collaborators of pages and API.
 
     ``zone`` is the site's time zone, ``language`` its language (``zh-CN``, ``en``, ``ja``), ``scope`` the operator at
-    the root of its tree. ``lines()`` gives the lines by id; ``spells(device, from_ms, to_ms)`` the rows of when a
-    collector was online. ``trusted_proxies`` are the addresses or networks whose ``X-Forwarded-*`` headers are
-    believed.
+    the root of its tree. ``lines()`` gives the lines by id, ``protocols()`` the protocols by name;
+    ``spells(device, from_ms, to_ms)`` the rows of when a collector was online. ``trusted_proxies`` are the addresses or
+    networks whose ``X-Forwarded-*`` headers are believed.
     """
 
     clock: Clock
@@ -57,6 +58,7 @@ class Rooms:
     schedules: Schedules | None = None
     plugins: Callable[[], Iterable[Plugin]] = tuple
     lines: Callable[[], Mapping[str, Line]] = dict
+    protocols: Callable[[], Mapping[str, Protocol]] = dict
     collectors: Callable[[], Iterable[Collector]] = tuple
     spells: Callable[[str, int, int], Awaitable[Sequence[Mapping[str, Any]]]] = _no_spells
     trusted_proxies: tuple[str, ...] = ()

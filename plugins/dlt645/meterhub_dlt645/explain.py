@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from meterhub_dlt645.catalogue import Layout, catalogue
-from meterhub_dlt645.frame import FROM_METER, FUNCTION, REFUSED, Frame, decode_frame
+from meterhub_dlt645.frame import FROM_METER, FUNCTION, IDENTIFIER_SIZES, REFUSED, Frame, decode_frame
 from meterhub_dlt645.security import security_fields
 from meterhub_dlt645.values import PASSWORD_ITEMS, field_values, layout_values, moment, value
 from meterhub_dlt645.words import OUTPUTS, RELAY_COMMANDS, SPEEDS, function_name, refusal
@@ -80,12 +80,33 @@ def extras(frame: Frame, payload: bytes) -> dict[str, Any]:
 
 def masked(frame: Frame, identifier: str | None, payload: bytes) -> str:
     """The data in hex with ``**`` for each byte of a password."""
-    starts = list(MASKS.get(frame.edition or "", {}).get(frame.control, ()))
+    hidden = password_bytes(frame.edition or "", frame.control, identifier)
+    return "".join("**" if at in hidden else f"{byte:02X}" for at, byte in enumerate(payload))
+
+
+def password_bytes(edition: str, control: int, identifier: str | None) -> set[int]:
+    """Where the bytes of passwords stand in the data after the identifier."""
+    starts = list(MASKS.get(edition, {}).get(control, ()))
     if identifier is not None and identifier.startswith(PASSWORD_ITEMS):
         writes = {("2007", 0x14): 9, ("1997", 0x04): 5}
-        starts.append(writes.get((frame.edition or "", frame.control), 1))
-    hidden = {at for start in starts for at in range(start, start + 3)}
-    return "".join("**" if at in hidden else f"{byte:02X}" for at, byte in enumerate(payload))
+        starts.append(writes.get((edition, control), 1))
+    return {at for start in starts for at in range(start, start + 3)}
+
+
+def secrets_on_wire(edition: str, data: bytes) -> set[int]:
+    """Where passwords, and check sums that would tell of them, stand in bytes from the wire, be they whole or cut."""
+    hidden: set[int] = set()
+    at = data.find(0x68)
+    while at >= 0:
+        if at + 9 < len(data) and data[at + 7] == 0x68:
+            frame = Frame(data[at:], edition)
+            end = at + 10 + data[at + 9]
+            begin = at + 10 + IDENTIFIER_SIZES[edition][frame.control]
+            found = {begin + one for one in password_bytes(edition, frame.control, frame.identifier)}
+            inside = {one for one in found if one < min(end, len(data))}
+            hidden |= inside | ({end} if inside and end < len(data) else set())
+        at = data.find(0x68, at + 1)
+    return hidden
 
 
 def values_of(frame: Frame, layout: Layout | None, payload: bytes) -> Values:

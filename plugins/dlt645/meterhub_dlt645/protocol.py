@@ -17,7 +17,7 @@ from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, write
 from meterhub_dlt645.exchange import DEFAULT_PREAMBLE, Talk, check_address
-from meterhub_dlt645.explain import explain_1997, explain_2007
+from meterhub_dlt645.explain import explain_1997, explain_2007, secrets_on_wire
 from meterhub_dlt645.formats import Value
 from meterhub_dlt645.frame import Frame, decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
@@ -145,6 +145,10 @@ class Dlt645(Protocol):
             raise BadFrame("it is no answer with data")
         places = {key: point.place_in(answer.identifier) for key, point in points.items()}
         return {key: points[key].take(answer.payload, at)[0] for key, at in places.items() if at is not None}
+
+    def secrets(self, data: bytes) -> set[int]:
+        """Passwords of commands and of password items."""
+        return secrets_on_wire(self.edition, data)
 
     def simulate(self, meter: Meter, world: Any) -> SimulatedMeter:
         """The twin of a meter."""

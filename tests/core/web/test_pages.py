@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -14,7 +16,8 @@ from pages_estate import COLLECTOR, pages_estate, text
 from meterhub.devices.device import Device, Status
 from meterhub.devices.entity import EntityDef, Quality, Role
 from meterhub.devices.profile import Profile
-from meterhub.field.trace import RECEIVED
+from meterhub.field.trace import RECEIVED, SENT
+from meterhub.web.frames import frames_of
 
 PAGES = ("/", "/meters", "/meters?view=tiles", "/collectors", "/devices/a-101", "/devices/c3", "/plugins", "/account")
 HOSTILE = "<script>alert(1)</script>\"'&<b>{{7*7}}"
@@ -238,6 +241,14 @@ async def test_frames_stand_behind_technical(estate):
     await log_in(estate)
     html = await page(estate, "/devices/a-101")
     assert "68 01 02 16" in html and "bad checksum" in html
+
+
+async def test_what_a_protocol_calls_secret_is_not_shown(estate):
+    protocol = SimpleNamespace(secrets=lambda data: {1, 2})
+    rooms = replace(estate.rooms, protocols=lambda: {"test": protocol})
+    rooms.lines()["c1-a"].trace.add((estate.clock.monotonic(), SENT, "a-101", b"\x68\x99\x98\x16", ""))
+    shown = frames_of(rooms, rooms.estate.get("a-101"))
+    assert shown[0]["hex"] == "68 ** ** 16"
 
 
 async def test_a_command_without_scripts_goes_through_the_page(estate):

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meterhub.errors import BadFrame
 from meterhub_dlt645 import decode_frame
-from meterhub_dlt645.explain import explain, explain_1997, explain_2007
+from meterhub_dlt645.explain import explain, explain_1997, explain_2007, secrets_on_wire
 from meterhub_dlt645.frame import build
 
 VECTORS = [json.loads(line) for line in (Path(__file__).parent / "vectors.jsonl").read_text("utf-8").splitlines()]
@@ -243,3 +245,33 @@ def test_curves_hold_as_many_points_as_were_asked_for():
     assert values(answer) == ["220.0", "220.1", "220.2"]
     assert answer["values"][2]["name"] == "Curve: voltage A, 3"
     assert len(said("061001FF", "002201220222" * 2)["values"]) == 6
+
+
+def wire(control: int, data: str, edition: str = "2007") -> bytes:
+    return build("000000000101", control, bytes.fromhex(data), edition).raw
+
+
+OPEN_1C = wire(0x1C, "02 563412 78563412 1A 00 592312311299")
+
+
+@pytest.mark.parametrize(
+    ("raw", "edition", "hidden"),
+    [
+        (OPEN_1C, "2007", {11, 12, 13, 26}),
+        (b"\xfe\xfe" + OPEN_1C, "2007", {13, 14, 15, 28}),
+        (OPEN_1C[:13], "2007", {11, 12}),
+        (b"\x68" + OPEN_1C + OPEN_1C, "2007", {12, 13, 14, 27, 40, 41, 42, 55}),
+        (wire(0x14, "00FF0000 02563412 00000000 1200"), "2007", {15, 16, 17, 24}),
+        (wire(0x04, "10C0 02563412 1200", "1997"), "1997", {13, 14, 15, 18}),
+        (wire(0x11, "00000100"), "2007", set()),
+        (b"", "2007", set()),
+    ],
+)
+def test_passwords_on_the_wire_are_known_even_in_parts(raw, edition, hidden):
+    assert secrets_on_wire(edition, raw) == hidden
+
+
+@given(st.binary(max_size=80), st.sampled_from(["1997", "2007"]))
+def test_any_bytes_can_be_asked_for_secrets(raw, edition):
+    assert all(0 <= at < len(raw) for at in secrets_on_wire(edition, raw))
+    assert all(0 <= at < len(raw) + 20 for at in secrets_on_wire(edition, raw + OPEN_1C[:20]))

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterhub_gprs.registration import UNKNOWN, WAIT, Register, Sieve
+from meterhub_gprs.registration import BLANK, UNKNOWN, WAIT, Register, Sieve
 
 
 def pass_through(sieve, segments):
@@ -33,7 +33,8 @@ def test_data_without_packets_passes_unchanged_however_it_is_cut(data, places):
 def test_long_packets_are_taken_out_however_the_stream_is_cut(parts, places):
     sieve = Sieve((b"#REG#00001+", b"#BEAT+"))
     stream = b"#BEAT+".join(parts)
-    assert pass_through(sieve, cut(stream, places)).strip(b"\r\n \t\x00") == b"".join(parts).strip(b"\r\n \t\x00")
+    passed = pass_through(sieve, cut(stream, places))
+    assert passed.translate(None, BLANK) == b"".join(parts).translate(None, BLANK)  # blanks may be a heartbeat's own
 
 
 def test_a_packet_of_one_byte_counts_only_when_it_is_alone():
