@@ -8,6 +8,7 @@ collectors, users, login history and audit are all shown by the one renderer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,7 +166,7 @@ class ListSource(Source):
     async def page(self, query: Query) -> Page:
         """Filter, count the facets of what is left by the other filters, sort, cut."""
         seen = self._seen(query)
-        rows = [row for row in seen if _passes(row, query.filters)]
+        rows = [row for row in seen if _passes(row, query.filters)] if query.filters else list(seen)
         if query.sort:
             self._sort(rows, query.sort)
         facets = {name: self._facet(name, seen, query.filters) for name in self._faceted}
@@ -197,11 +198,11 @@ class ListSource(Source):
 
     def _facet(self, name: str, rows: list[dict[str, Any]], filters: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
         others = {key: wanted for key, wanted in filters.items() if key != name}
+        left = [row for row in rows if _passes(row, others)] if others else rows
         counts: dict[str, int] = {}
-        for row in rows:
-            if _passes(row, others):
-                value = str(row.get(name) if row.get(name) is not None else "")
-                counts[value] = counts.get(value, 0) + 1
+        for value, count in Counter([row.get(name) for row in left]).items():
+            text = str(value if value is not None else "")
+            counts[text] = counts.get(text, 0) + count
         return counts
 
 

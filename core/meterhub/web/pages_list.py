@@ -47,23 +47,18 @@ class ListPages:
         columns = tables.shown_columns(collection, state)
         zone = self._site.rooms.zone
         rows = "" if tiles else self._site.rows.html(collection, columns, page.rows, texts, zone)
-        first = (state.page - 1) * state.size + 1
         return self._site.page(
             request,
             "list.html",
             title=texts.pick(collection.title),
-            about=texts.pick(collection.description),
             state=state,
             total=page.total,
-            first=first,
-            last=first + len(page.rows) - 1,
-            sizes=PAGE_SIZES,
+            list_foot=self._foot(request, state, len(page.rows), page.total),
             rows=Markup(rows),
             table_head=self._head(request, collection, state, page.total),
             tools=self._tools(request, collection, state, page),
             wall=list_parts.wall(page.rows, collection, texts) if tiles else (),
             cut=len(page.rows) if tiles and len(page.rows) < page.total else 0,
-            can_tile=_can_tile(collection),
             can_create=collection.can_create and self._may_edit(request, collection),
             empty_hint=texts(_EMPTY.get(collection.name, _EMPTY[""])),
             bulk=bool(collection.bulk_actions),
@@ -86,17 +81,36 @@ class ListPages:
             heads=lambda: list_parts.heads(tables.shown_columns(collection, state), state, texts),
         )
 
+    def _foot(self, request: web.Request, state: ListState, count: int, total: int) -> Markup:
+        """What stands below the rows: which ones these are, and the way to the others."""
+        first = (state.page - 1) * state.size + 1
+        return self._site.look.piece(
+            "_pages.html",
+            self._site.visitor(request),
+            (state.path, tuple(state.pairs()), count, total),
+            state=state,
+            total=total,
+            first=first,
+            last=first + count - 1,
+            sizes=PAGE_SIZES,
+        )
+
     def _tools(self, request: web.Request, collection: Collection, state: ListState, page: Page) -> Markup:
-        """Search, filters, columns and export; drawn anew only when the URL or a count of a filter changed."""
+        """Title, search, filters, columns and export; drawn anew only when the URL or a count of a filter changed."""
         texts, columns = self._site.texts(request), tables.shown_columns(collection, state)
         counted = tuple((name, tuple(counts.items())) for name, counts in page.facets.items())
         visitor = self._site.visitor(request)
-        key = (collection.name, state.path, tuple(state.pairs()), counted)
+        can_create = collection.can_create and self._may_edit(request, collection)
+        key = (collection.name, state.path, tuple(state.pairs()), counted, can_create)
         csv = urlencode([("format", "csv"), *state.pairs(False)])
         return self._site.look.piece(
             "_tools.html",
             visitor,
             key,
+            title=texts.pick(collection.title),
+            about=texts.pick(collection.description),
+            can_tile=_can_tile(collection),
+            can_create=can_create,
             state=state,
             facets=lambda: list_parts.facets(collection, state, page, texts),
             chips=lambda: list_parts.chips(collection, state, texts),

@@ -94,7 +94,12 @@ class Look:
         return known
 
     def frame(self, visitor: Visitor, menu: Sequence[Entry], path: str) -> dict[str, Markup]:
-        """What stands around the content of a page: the rail, and the bar with what scripts copy from."""
+        """What stands around the content of a page: styles and scripts; with a menu also the head, the rail, and the
+        bar with what scripts copy from.
+        """
+        assets = self.piece("_assets.html", visitor, ())
+        if not menu:
+            return {"assets": assets}
         section = max(
             (one.href for one in menu if path == one.href or path.startswith(f"{one.href.rstrip('/')}/")),
             key=len,
@@ -103,6 +108,8 @@ class Look:
         section = path if path == "/account" else section if section != "/" or path == "/" else ""
         key = (tuple(menu), section)
         return {
+            "assets": assets,
+            "top": self.piece("_top.html", visitor, ()),
             "rail": self.piece("_rail.html", visitor, key, menu=menu, section=section),
             "foot": self.piece("_foot.html", visitor, key, menu=menu, section=section),
         }
@@ -130,7 +137,7 @@ class Look:
             template,
             visitor,
             now_ms,
-            frame=self.frame(visitor, menu, request.path) if menu else {},
+            frame=self.frame(visitor, menu, request.path),
             here=request.path,
             facts=facts_for_scripts(texts, now_ms, LIVE_PATH if menu else ""),
             **content,
