@@ -3,17 +3,19 @@
 Every error can say what happened (``message``), where (``where``: a file and
 line, a meter, a collector, an order) and what to do next (``hint``).
 
-============  =======================================  ====================
-error         meaning                                  who acts
-============  =======================================  ====================
-ConfigError   the configuration is wrong               the deployer
-LinkDown      the way to the meter is interrupted      wait, reconnect
-NoAnswer      the meter did not answer in time         retry later
-BadFrame      bytes arrived that are no valid frame    retry
-Refused       the meter answered no, with a code       whoever asked
-BadInput      the caller's request is wrong            the caller
-Misuse        our own code broke a rule                us
-============  =======================================  ====================
+===============  =======================================  ====================
+error            meaning                                  who acts
+===============  =======================================  ====================
+ConfigError      the configuration is wrong               the deployer
+LinkDown         the way to the meter is interrupted      wait, reconnect
+NoAnswer         the meter did not answer in time         retry later
+BadFrame         bytes arrived that are no valid frame    retry
+Refused          the meter answered no, with a code       whoever asked
+ProviderRefused  a company for payments said no           whoever asked
+ProviderUnknown  a company did not answer for certain     ask it again later
+BadInput         the caller's request is wrong            the caller
+Misuse           our own code broke a rule                us
+===============  =======================================  ====================
 """
 
 from __future__ import annotations
@@ -100,6 +102,30 @@ class Dropped(FieldError):
     status = 503
 
 
+class ProviderError(MeterHubError):
+    """Root of what can go wrong with a company that moves money or messages for us."""
+
+    code = "provider"
+    status = 502
+
+
+class ProviderRefused(ProviderError):
+    """The company said no, and nothing happened. ``reply`` keeps its code."""
+
+    code = "provider_refused"
+
+    def __init__(self, message: str, *, reply: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.reply = reply
+
+
+class ProviderUnknown(ProviderError):
+    """Nobody knows whether it happened: no answer, a fault at the company, an answer that cannot be verified."""
+
+    code = "provider_unknown"
+    status = 504
+
+
 class BadInput(MeterHubError):
     """The caller's request is wrong."""
 
@@ -133,6 +159,16 @@ class Conflict(BadInput):
 
     code = "conflict"
     status = 409
+
+
+class NoticeRejected(BadInput):
+    """A notice that proves nothing. ``why``: signature, probe, stale, merchant, amount, form."""
+
+    code = "notice_rejected"
+
+    def __init__(self, message: str, why: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.why = why
 
 
 class TooLarge(BadInput):

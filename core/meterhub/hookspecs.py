@@ -16,6 +16,7 @@ from meterhub.actions import Action
 from meterhub.collections import Collection
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import ProtocolType
+from meterhub.money.provider import PaymentType
 
 if TYPE_CHECKING:
     from meterhub.plugins import Context
@@ -41,6 +42,12 @@ def register_protocols(ctx: Context, config: Mapping[str, Any]) -> Iterable[Prot
 @hookspec
 def register_links(ctx: Context, config: Mapping[str, Any]) -> Iterable[LinkType]:
     """Kinds of links: byte pipes and listeners."""
+    return ()
+
+
+@hookspec
+def register_payments(ctx: Context, config: Mapping[str, Any]) -> Iterable[PaymentType]:
+    """Payment companies: accounts that take money, give it back and say what they know."""
     return ()
 
 

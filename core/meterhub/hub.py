@@ -143,6 +143,8 @@ class Hub:
             await link.close()
             desk.stop()
         await self.tasks.stop()
+        if hasattr(self, "plugins"):
+            await self.plugins.http.close()
         if hasattr(self, "spells"):
             await self.spells.close()
         if hasattr(self, "people"):

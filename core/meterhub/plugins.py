@@ -28,6 +28,7 @@ from meterhub import __version__, hookspecs
 from meterhub.clock import Clock
 from meterhub.config.schema import check
 from meterhub.errors import ConfigError, Misuse
+from meterhub.outgoing import Outgoing
 
 API_VERSION = 1
 """A plugin may say ``requires_api = 1``; another number is refused with a sentence."""
@@ -68,13 +69,17 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a plugin gets of the hub: its log, the clock, owned tasks, its data folder. Not the hub's insides."""
+    """What a plugin gets of the hub: its log, the clock, owned tasks, its data folder, HTTP. Not the hub's insides.
+
+    ``http()`` is the shared ``aiohttp.ClientSession``; the hub closes it.
+    """
 
     name: str
     log: logging.Logger
     clock: Clock
     spawn: Callable[[Coroutine[Any, Any, Any]], Any]
     data_dir: Path
+    http: Outgoing = field(default_factory=Outgoing)
 
 
 class Plugins:
@@ -87,6 +92,7 @@ class Plugins:
         self._data_dir = data_dir
         self._spawn = spawn
         self._folder = folder
+        self.http = Outgoing()
         self._records: dict[str, Plugin] = {}
         self._specs = pluggy.PluginManager("meterhub")
         self._specs.add_hookspecs(hookspecs)
@@ -180,6 +186,7 @@ class Plugins:
             self._clock,
             lambda coroutine: self._spawn(f"plugin {plugin.name}", coroutine),
             self._data_dir / "plugins" / plugin.name,
+            self.http,
         )
 
     def fail(self, plugin: Plugin, error: BaseException) -> None:

@@ -1,0 +1,38 @@
+"""The one HTTP session with which plugins ask servers outside: payment and message companies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
+
+TIMEOUT_S = 15.0
+MAX_CONNECTIONS = 50
+
+
+class Outgoing:
+    """``outgoing()`` is the shared session, opened with the first request. It keeps no cookies.
+
+    A request has ``TIMEOUT_S`` seconds unless it says otherwise; redirects are the caller's to refuse.
+    """
+
+    def __init__(self) -> None:
+        self._session: ClientSession | None = None
+
+    def __call__(self) -> ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Let its connections go."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
