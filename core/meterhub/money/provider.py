@@ -155,6 +155,7 @@ class PaymentAccount(ABC):
     async def test(self) -> str:
         """Try keys and connection without moving money: one sentence on what works; raises ``ProviderError``."""
 
+
 Simulation = Callable[[Mapping[str, Mapping[str, Any]], Any], Awaitable[None]]
 """``simulate(accounts, world)``: options by account id, and the ``meterhub.sim.world.World``."""
 
