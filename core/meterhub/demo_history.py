@@ -64,18 +64,18 @@ def _first(device: Device, meaning: str) -> Entity | None:
 
 def _ask(device: Device, protocol: Protocol, twin: SimulatedMeter, points: list[Any]) -> PollReport:
     """Run one reading dialogue against a twin directly."""
-    codec = protocol.codec()
+    heard, spoken = protocol.codec(), protocol.codec()
     dialogue = protocol.read(device, points)
     try:
         ask = next(dialogue)
         while True:
-            codec.receive(codec.encode(ask.frame))
-            answer = twin.answer(codec.next_frame())
+            heard.receive(spoken.encode(ask.frame))
+            answer = twin.answer(heard.next_frame())
             if answer is None:
                 ask = dialogue.throw(NoAnswer("the twin is silent", where=device.id))
                 continue
-            codec.receive(answer)
-            ask = dialogue.send(codec.next_frame())
+            spoken.receive(answer)
+            ask = dialogue.send(spoken.next_frame())
     except StopIteration as end:
         report: PollReport = end.value
         return report

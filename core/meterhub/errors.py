@@ -70,10 +70,17 @@ class LinkDown(FieldError):
 
 
 class NoAnswer(FieldError):
-    """The meter did not answer in time; the link may well be alive."""
+    """The meter did not answer in time; the link may well be alive.
+
+    ``heard``: bytes that came after the last request and were no answer, its echo not counted; 0 is true silence.
+    """
 
     code = "no_answer"
     status = 504
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", heard: int = 0) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.heard = heard
 
 
 class BadFrame(FieldError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from meterhub.devices.entity import EntityDef, Quality, Role
 from meterhub.devices.profile import Profile
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
+from meterhub.field.dialogue import CommandReply
 from meterhub.field.line import Line, LineConfig
 from meterhub.meter_actions import MeterActions
 from meterhub.sim.wire import Wire
@@ -121,3 +123,24 @@ async def test_read_now_is_an_action_whose_result_is_what_was_read(reader, estat
     assert run.state == "confirmed" and run.result == {"values": {"energy_total": "0.60"}, "failed": {}}
     offered = [one.name for one in actions.offered(estate["a-2"], System())]
     assert offered == ["meter.read"]
+
+
+async def test_a_command_that_takes_its_time_is_looked_at_later(reader, acme, estate, clock, wire):
+    """The line is free until then, what was seen on the way is kept, the last look is the result."""
+    sent = []
+
+    def look():
+        yield from ()
+        return CommandReply({"uptime": 2}, {"state": "done"})
+
+    def command(meter, name, params):
+        yield from ()
+        return CommandReply({"uptime": 1}, {"state": "moving"}, follow=look, after_s=30.0)
+
+    acme.command = command
+    task = asyncio.ensure_future(reader.command(estate["a-1"], "meter.open_valve", {}, sent=lambda: sent.append(1)))
+    await clock.advance(29)
+    assert estate["a-1"].entity("uptime").value == 1 and not task.done() and reader.lines["c1-a"].waiting == 0
+    await clock.advance(2)
+    reply = await task
+    assert reply.detail == {"state": "done"} and estate["a-1"].entity("uptime").value == 2 and sent == [1]

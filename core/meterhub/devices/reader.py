@@ -155,17 +155,30 @@ class Reader:
         sent: Callable[[], None] | None = None,
         timeout_s: float = 60.0,
     ) -> CommandReply:
-        """Carry out an action of the meter's protocol and keep what was read back.
+        """Carry out an action of the meter's protocol, with what follows it, and keep what was read back.
 
-        ``sent`` is called when the first frame goes out. Raises what the dialogue raises.
+        ``sent`` is called when the first frame goes out. Raises what the dialogues raise.
         """
         protocol = self.protocols[device.profile.protocol]
-        future: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
 
-        def start() -> Any:
+        def start() -> Dialogue[CommandReply]:
             if sent is not None:
                 sent()
             return protocol.command(device, name, params)
+
+        reply = await self._carry_out(device, start, priority, timeout_s)
+        self._keep(device, reply, cause)
+        while reply.follow is not None:
+            await self._clock.sleep(reply.after_s)
+            reply = await self._carry_out(device, reply.follow, priority, timeout_s)
+            self._keep(device, reply, cause)
+        return reply
+
+    async def _carry_out(
+        self, device: Device, start: Callable[[], Dialogue[CommandReply]], priority: Priority, timeout_s: float
+    ) -> CommandReply:
+        """One dialogue of a command; it goes on when the caller is gone."""
+        future: asyncio.Future[CommandReply] = asyncio.get_running_loop().create_future()
 
         def done(reply: CommandReply | None, error: Exception | None) -> None:
             self._judge(device, error)
@@ -187,9 +200,7 @@ class Reader:
                 deadline_s=timeout_s,
             )
         )
-        reply = await future
-        self._keep(device, reply, cause)
-        return reply
+        return await future
 
     def indexes(self, device: Device, keys: Iterable[str] = ()) -> tuple[int, ...]:
         """The places in ``device.entities`` of ``keys``, or of everything that has a point."""

@@ -40,6 +40,8 @@ class Codec(ABC):
 
     dropped: int = 0
     """Bytes thrown away so far because they were no part of a valid frame."""
+    echoed: int = 0
+    """Bytes of the last frame encoded that came back as an echo and were taken out, where the codec does so."""
 
 
 class Codecs(dict[str, Codec]):

@@ -26,13 +26,13 @@ class Ask:
 
     ``match(frame)`` is True for the frame that answers; None means that nobody
     answers (a broadcast). ``timeout_s`` is the time that the meter may take to
-    begin its answer (None: the line's default); the line adds the wire time of the request
-    and of ``answer_bytes``, and the link's latency. ``tries`` is how often to ask
+    begin its answer (None: the line's default), beside ``timeout_bits`` bit times at the speed of the line; the line
+    adds the wire time of the request and of ``answer_bytes``, and the link's latency. ``tries`` is how often to ask
     in all (None: the line's default); dangerous requests say 1. ``hold``
     keeps other dialogues off the line until this dialogue's next ``Ask``.
     """
 
-    __slots__ = ("answer_bytes", "frame", "hold", "match", "timeout_s", "tries")
+    __slots__ = ("answer_bytes", "frame", "hold", "match", "timeout_bits", "timeout_s", "tries")
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class Ask:
         match: Callable[[Any], bool] | None,
         *,
         timeout_s: float | None = None,
+        timeout_bits: int = 0,
         tries: int | None = None,
         answer_bytes: int = 40,
         hold: bool = False,
@@ -47,6 +48,7 @@ class Ask:
         self.frame = frame
         self.match = match
         self.timeout_s = timeout_s
+        self.timeout_bits = timeout_bits
         self.tries = tries
         self.answer_bytes = answer_bytes
         self.hold = hold
@@ -72,15 +74,27 @@ class PollReport:
 
 
 class CommandReply:
-    """What a command ended in. ``values`` are the values read back, by entity key; ``detail`` goes to the caller."""
+    """What a command ended in. ``values`` are the values read back, by entity key; ``detail`` goes to the caller.
 
-    __slots__ = ("detail", "values")
+    A meter may need time before its state can be read back: a valve's motor, a memory being written. Then ``follow``
+    makes the dialogue that looks, to be run ``after_s`` later, with the line free until then; what that ends in takes
+    the place of this reply.
+    """
+
+    __slots__ = ("after_s", "detail", "follow", "values")
 
     def __init__(
-        self, values: dict[str, int | bool | str | None] | None = None, detail: dict[str, Any] | None = None
+        self,
+        values: dict[str, int | bool | str | None] | None = None,
+        detail: dict[str, Any] | None = None,
+        *,
+        follow: Callable[[], Dialogue[CommandReply]] | None = None,
+        after_s: float = 0.0,
     ) -> None:
         self.values = values or {}
         self.detail = detail or {}
+        self.follow = follow
+        self.after_s = after_s
 
 
 def rehearse(dialogue: Dialogue[T], answers: Iterable[Any]) -> tuple[list[Any], T]:

@@ -8,6 +8,7 @@ from typing import Any
 from meterhub.clock import Clock
 from meterhub.errors import Dropped, LinkDown, MeterHubError, Misuse
 from meterhub.field.intake import Intake
+from meterhub.field.line_config import LineConfig
 from meterhub.field.queue import Job, Priority
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,8 @@ DEAD_LINK_STEPS = 500
 class Dialogues(Intake):
     """Steps dialogues and ends jobs; knows nothing of bytes."""
 
-    def __init__(self, line_id: str, clock: Clock, queue_limit: int) -> None:
-        super().__init__(line_id, clock, queue_limit)
+    def __init__(self, config: LineConfig, clock: Clock) -> None:
+        super().__init__(config, clock)
         self._stack: list[Job] = []
         """The last one runs, those before it were interrupted by it."""
 

@@ -12,6 +12,7 @@ from meterhub.clock import Clock, iso
 from meterhub.errors import Dropped, LinkDown, MeterHubError, NoAnswer
 from meterhub.field.dialogue import Dialogue
 from meterhub.field.figures import Figures
+from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel
 from meterhub.field.queue import DEADLINE_S, Job, JobQueue, Priority
 from meterhub.field.standing import Standing
@@ -25,12 +26,15 @@ EXPIRE_EVERY_S = 0.25
 class Intake(ABC):
     """What a line knows of its jobs before they begin and after they end."""
 
-    def __init__(self, line_id: str, clock: Clock, queue_limit: int) -> None:
-        self.line_id = line_id
+    def __init__(self, config: LineConfig, clock: Clock) -> None:
+        self.config = config
+        self.line_id = config.id
         self.figures = Figures(clock.monotonic())
         self.meters: dict[str, Standing] = {}
         self._clock = clock
-        self._queue_limit = queue_limit
+        self._queue_limit = config.queue_limit
+        self._baud = config.baud
+        self._byte_s = config.byte_s
         self._queue = JobQueue()
         self._merged: dict[Hashable, Job] = {}
         self._channel: Channel | None = None
@@ -52,7 +56,11 @@ class Intake(ABC):
 
     def retune(self, baud: int) -> bool:
         """Change the speed of the wire until further notice, where the link can; False where it cannot."""
-        return self._channel is not None and self._channel.set_speed(baud)
+        if self._channel is None or not self._channel.set_speed(baud):
+            return False
+        self._byte_s = self.config.byte_s * self.config.baud / baud
+        self._baud = baud
+        return True
 
     @property
     def waiting(self) -> int:

@@ -56,8 +56,7 @@ class Line(Dialogues):
         facts: LinkFacts | None = None,
         on_unsolicited: Callable[[Any], None] | None = None,
     ) -> None:
-        super().__init__(config.id, clock, config.queue_limit)
-        self.config = config
+        super().__init__(config, clock)
         self.facts = facts or LinkFacts()
         self.on_unsolicited = on_unsolicited
         self.trace = Trace(clock, config.trace_size)
@@ -66,9 +65,9 @@ class Line(Dialogues):
         self._envelope = envelope
         self._phase = FREE
         self._running = False
-        self._byte_s = config.byte_s
         self._sent_at = 0.0
         self._sent_bytes = 0
+        self._bytes_before = 0
         self._due = 0.0
         """BUSY: when the answer is too late. GAP, BROADCAST: when the wire is free."""
         self._latest = 0.0
@@ -220,13 +219,14 @@ class Line(Dialogues):
         self.trace.add((now, SENT, job.meter_id, data, f"try {job.tried + 1}" if job.tried else ""))
         self._sent_at = now
         self._sent_bytes = size
+        self._bytes_before = figures.bytes_in
         self._stale = None
         self._silence_until = 0.0
         wire_s = size * self._byte_s + self.facts.latency_max_s
         if ask.match is None:
             self._wait(BROADCAST, now + wire_s + self.config.gap_s)
         else:
-            wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s
+            wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s + ask.timeout_bits / self._baud
             due = now + wire_s + wait_s + ask.answer_bytes * self._byte_s
             self._latest = due + LONGEST_ANSWER * self._byte_s
             self._wait(BUSY, due)
@@ -293,7 +293,8 @@ class Line(Dialogues):
         job.silent = True
         if not job.answered:
             job.tries_limit = 1  # this meter has said nothing yet: do not spend more than one try on what follows
-        self._step(job, None, NoAnswer(f"no answer in time, asked {times}", where=job.meter_id))
+        heard = self.figures.bytes_in - self._bytes_before - self._codecs[job.codec].echoed
+        self._step(job, None, NoAnswer(f"no answer in time, asked {times}", where=job.meter_id, heard=heard))
 
     def _wait(self, phase: int, due: float) -> None:
         self._phase = phase

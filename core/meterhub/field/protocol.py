@@ -42,6 +42,8 @@ class SimulatedMeter(ABC):
 
     turnaround_s: float = 0.06
     """Seconds between the end of a request and the start of the answer."""
+    only_at: int = 0
+    """The only speed of the wire at which it answers, in baud; 0: any."""
 
     @abstractmethod
     def answer(self, frame: Any) -> bytes | None:

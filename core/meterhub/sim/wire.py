@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from meterhub.field.codec import Codec
@@ -48,7 +48,7 @@ class Wire:
         self, world: World, name: str = "wire", *, baud: int = 2400, char_bits: int = 11, faults: Faults | None = None
     ) -> None:
         self.name = name
-        self.byte_s = char_bits / baud
+        self.retune(baud, char_bits)
         self.faults = faults or Faults()
         self.receive: Callable[[bytes], None] | None = None
         self.connected = True
@@ -78,6 +78,11 @@ class Wire:
             if meter in meters:
                 meters.remove(meter)
 
+    def retune(self, baud: int, char_bits: int = 11) -> None:
+        """The collector's twin talks at another speed; meters at a speed of their own answer only there."""
+        self.speed = baud
+        self.byte_s = char_bits / baud
+
     def send(self, data: bytes) -> None:
         """The collector puts ``data`` on the wire; each byte takes its time."""
         now = self._world.clock.monotonic()
@@ -102,11 +107,11 @@ class Wire:
         turnaround_s = 0.0
         for meter in meters:
             said = meter.answer(frame)
-            if said is None:
+            if said is None or meter.only_at not in (0, self.speed):
                 continue
             if answer is not None:
                 self.collisions += 1
-                said = bytes(one & other for one, other in zip(answer, said, strict=False))
+                said = bytes(one & other for one, other in zip_longest(answer, said, fillvalue=0xFF))
             answer, turnaround_s = said, max(turnaround_s, meter.turnaround_s)
         if answer is not None:
             self._say(answer, turnaround_s)

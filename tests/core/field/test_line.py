@@ -485,3 +485,30 @@ async def test_a_busy_line_says_so(line, wire, clock, results):
     assert 0.99 < line.figures.utilisation(clock.monotonic()) <= 1.0
     await clock.advance(500)
     assert line.figures.utilisation(clock.monotonic()) == 0.0
+
+
+async def test_a_time_out_says_whether_anything_was_heard(line, wire, results, clock):
+    """Silence, and the garbage of two answers at once, are different things to a search."""
+    wire.expect(request(1, 1)).silent()
+    line.submit(results.job("silent", lambda: read(1, 1, tries=1)))
+    await clock.advance(5)
+    wire.expect(request(1, 1)).answer("00 01 02")
+    line.submit(results.job("garbled", lambda: read(1, 1, tries=1)))
+    await clock.advance(5)
+    assert [(name, error.heard) for name, error in results] == [("silent", 0), ("garbled", 3)]
+
+
+async def test_a_time_out_in_bit_times_follows_the_speed_of_the_wire(line, wire, results, clock):
+    """At half the speed it is twice as long, and so are the bytes."""
+
+    async def patience():
+        wire.expect().silent()
+        line.submit(results.job("slow", lambda: read(1, 1, tries=1, timeout_s=0.0, timeout_bits=line.config.baud)))
+        await clock.advance(20)
+        sent, late = line.trace.entries("slow")[-2:]
+        return late.ms - sent.ms
+
+    wire.set_speed = lambda baud: True
+    at_full_speed = await patience()
+    assert line.retune(line.config.baud // 2)
+    assert await patience() == pytest.approx(2 * at_full_speed, abs=2)

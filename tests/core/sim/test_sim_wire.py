@@ -127,3 +127,17 @@ async def test_chance_has_a_name(clock):
     before = world.now_ms()
     await clock.advance(2)
     assert world.now_ms() - before == 2000
+
+
+async def test_a_meter_at_a_speed_of_its_own_answers_only_there(clock):
+    wire, heard = sim_wire(clock, addresses=())
+    slow = ToyMeter(1)
+    slow.only_at = 300
+    wire.add(ToyProtocol(), slow)
+    wire.send(request(1, 5))
+    await clock.advance(1)
+    assert not heard
+    wire.retune(300)
+    wire.send(request(1, 5))
+    await clock.advance(1)
+    assert heard[0][1] == answer(1, 5, 12)
