@@ -75,7 +75,7 @@ def _looks_long(buffer: bytearray, at: int) -> bool:
 
 
 def _long_size(buffer: bytearray, at: int) -> int:
-    """The size of the valid long or control frame at ``at``; 0 if there is none, ``UNFINISHED`` if it may become one."""
+    """The size of the valid long or control frame at ``at``; 0: none; ``UNFINISHED``: perhaps one."""
     head = buffer[at : at + LONG_HEAD]
     if len(head) < LONG_HEAD:
         return UNFINISHED if len(head) < 3 or head[1] == head[2] >= 3 else 0
