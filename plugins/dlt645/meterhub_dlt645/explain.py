@@ -118,7 +118,7 @@ def values_of(frame: Frame, layout: Layout | None, payload: bytes) -> Values:
 def read_answer(frame: Frame, layout: Layout | None, payload: bytes) -> Iterator[dict[str, Any]]:
     """A read's answer; of one that others follow only the items that are surely whole."""
     if layout is not None:
-        yield from layout_values(layout, payload)
+        yield from layout_values(layout, payload, frame.follows)
 
 
 def next_answer(frame: Frame, layout: Layout | None, payload: bytes) -> Iterator[dict[str, Any]]:

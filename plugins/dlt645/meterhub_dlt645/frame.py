@@ -31,9 +31,13 @@ MINUS_33 = bytes((value - 0x33) & 0xFF for value in range(256))
 FROM_METER, REFUSED, FOLLOWS, FUNCTION = 0x80, 0x40, 0x20, 0x1F
 """The parts of the control byte."""
 
-FUNCTIONS_1997 = {0x01, 0x02, 0x04, 0x0A, 0x0C, 0x0F, 0x10}
+FUNCTIONS_1997 = {0x01, 0x02, 0x04, 0x05, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0F, 0x10}
 FUNCTIONS_2007 = {0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D}
-"""Functions that only one edition has. 03 and 08 are in both, with other meanings or the same bytes."""
+"""Functions that only one edition has, those of makers (05, 09, 0B, 0D) included. 03 and 08 are in both, with other
+meanings or the same bytes."""
+SECURITY = 0x03
+SECURITY_CLASS = 0x07 + 0x33
+"""DI3 of security and prepayment commands, as on the wire."""
 
 IDENTIFIER_BYTES = {"1997": 2, "2007": 4}
 REQUESTS_WITH_IDENTIFIER = {"1997": {0x01, 0x02, 0x04}, "2007": {0x03, 0x11, 0x12, 0x14, 0x18}}
@@ -174,16 +178,19 @@ def assemble(head: bytes, control: int, wire_data: bytes, edition: str | None = 
     return Frame(body + ENDS[sum(body) & 0xFF], edition, preamble)
 
 
-def edition_of(control: int, length: int) -> str | None:
-    """The edition that a control byte tells, or None where both have it."""
+def edition_of(raw: bytes) -> str | None:
+    """The edition that the control byte of a checked frame tells, or None where both have it."""
+    control, length = raw[8], raw[9]
     function = control & FUNCTION
     if function in FUNCTIONS_2007:
         return "2007"
     if function in FUNCTIONS_1997:
         return "1997"
-    if function == 0x03 and length >= 4 and not control & REFUSED:
-        return "2007"  # a security command has an identifier and an operator code; re-reading needs neither
-    return None
+    if function != SECURITY:
+        return None
+    if control & REFUSED:
+        return "2007" if length == 2 else None  # only security commands are refused with two bytes
+    return "2007" if length >= 4 and raw[13] == SECURITY_CLASS else None
 
 
 def decode_frame(data: bytes, edition: str | None = None) -> Frame:
@@ -203,7 +210,7 @@ def decode_frame(data: bytes, edition: str | None = None) -> Frame:
         or (sum(raw) - 2 * raw[-2] - 0x16) & 0xFF
     ):
         raise BadFrame(what_is_wrong(raw))
-    return Frame(raw, edition or edition_of(raw[8], raw[9]))
+    return Frame(raw, edition or edition_of(raw))
 
 
 def what_is_wrong(raw: bytes) -> str:

@@ -22,10 +22,9 @@ from meterhub.errors import BadInput, Refused
 from meterhub.field.dialogue import Ask, Dialogue
 from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.formats import Value, parse
-from meterhub_dlt645.frame import PLUS_33, Frame
+from meterhub_dlt645.frame import PLUS_33, SECURITY, Frame
 from meterhub_dlt645.signer import Signer
 
-SECURITY = 0x03
 OPEN, RECHARGE, REFUND, STATUS = "070101FF", "070102FF", "070108FF", "078102FF"
 MONEY = parse("XXXXXX.XX")
 

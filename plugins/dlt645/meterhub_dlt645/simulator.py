@@ -16,13 +16,12 @@ from meterhub_dlt645.authority import authority
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import Format
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
-from meterhub_dlt645.twin_fields import data_of, makers_data
+from meterhub_dlt645.twin_fields import MAKERS_OWN, data_of, makers_data
 from meterhub_dlt645.twin_load import load_data
 from meterhub_dlt645.twin_programming import NO_SUCH_DATA, PROGRAMMING, PROTECTED
 from meterhub_dlt645.twin_purse import TwinPurse
 from meterhub_dlt645.twin_state import TwinState
 from meterhub_dlt645.twin_values import ALL_TARIFFS, SOURCES_1997, SOURCES_2007, Source, frozen
-from meterhub_dlt645.values import MAKERS_OWN
 
 Parts = tuple[tuple[Source | None, Format], ...]
 SOURCES: Mapping[str, Mapping[str, Source]] = {"2007": SOURCES_2007, "1997": SOURCES_1997}

@@ -6,7 +6,6 @@ the greatest hour, variables what is measured now; records lie on the days befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 from meterhub.clock import utc
@@ -14,6 +13,7 @@ from meterhub_dlt645.catalogue import Field, Layout, catalogue
 from meterhub_dlt645.formats import Ascii, Binary, Bits, Digits, Moment, Number
 from meterhub_dlt645.load_curve import TARIFFS
 from meterhub_dlt645.twin_state import PRICE_FEN_PER_KWH, TwinState
+from meterhub_dlt645.values import END_OF_BLOCK, joined_blocks
 
 SHARES = {0: 100, 1: 100, 3: 20, 5: 20, 9: 102}
 """Per cent of the forward energy by quantity: combined, forward, reactive, apparent; the others are nothing."""
@@ -23,8 +23,8 @@ RAW_BYTES = {"EF01": 127, "EF03": 149, "B220": 36, "C213": 12, "B6FF": 62}
 """Sizes of items whose layout nobody has told."""
 SETTLEMENTS = 13
 MOST_OF_A_RECORD = 3
-END_OF_BLOCK = b"\xaa"
-FREEZE_ITEMS = (*range(0x0B), 0x10)
+MAKERS_OWN = ("001D0000",)
+"""Identifiers that a maker uses in another way than the standard."""
 
 
 def data_of(edition: str, identifier: str, state: TwinState) -> bytes | None:
@@ -35,9 +35,11 @@ def data_of(edition: str, identifier: str, state: TwinState) -> bytes | None:
     if layout.kind == "none":
         return b""
     if layout.kind == "raw":
-        return _raw(edition, identifier, state)
+        return bytes(RAW_BYTES.get(identifier, 4))
     if layout.kind == "joined":
-        return _joined(layout, state)
+        _, blocks = joined_blocks(identifier)
+        parts = (data_of(edition, one, state) for one in blocks)
+        return b"".join(part + END_OF_BLOCK for part in parts if part is not None)
     at_ms = moment_of(edition, identifier, state)
     return b"".join(field_data(state, edition, one, field, at_ms) for one, field in _parts(edition, identifier))
 
@@ -177,24 +179,3 @@ def _energy(state: TwinState, edition: str, identifier: str, at_ms: int | None) 
         if begin <= quantity < begin + 10:
             share, tariff = SHARES.get(quantity - begin + 1, 0) // 3, 0
     return state.energy(tariff, at_ms) * share // 100
-
-
-def _raw(edition: str, identifier: str, state: TwinState) -> bytes:
-    """Items without a known layout: the block of a freeze is its items, each ended by AA; others are zeros."""
-    if edition == "2007" and identifier.startswith("05") and identifier[4:6] == "FF":
-        parts = (data_of(edition, f"{identifier[:4]}{one:02X}{identifier[6:]}", state) for one in FREEZE_ITEMS)
-        return b"".join(part + END_OF_BLOCK for part in parts if part is not None)
-    return bytes(RAW_BYTES.get(identifier, 4))
-
-
-def _joined(layout: Layout, state: TwinState) -> bytes:
-    """The blocks of a group of 1997, each ended by AA."""
-    return b"".join(part + END_OF_BLOCK for part in _group(layout.identifier[:2], state))
-
-
-def _group(group: str, state: TwinState) -> Iterator[bytes]:
-    for number in range(1, 15):
-        part = data_of("1997", f"{group}{number:X}F", state)
-        if part is None:
-            return
-        yield part

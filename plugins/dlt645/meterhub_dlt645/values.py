@@ -11,9 +11,9 @@ from meterhub_dlt645.load_profile import records
 
 PASSWORD_ITEMS = ("04000C", "C212")
 """Identifiers (or their beginning) of passwords: a level byte and three secret bytes."""
-MAKERS_OWN = ("001D0000",)
-"""Identifiers that makers use in another way, told by the length of the answer."""
-END_OF_BLOCK = 0xAA
+END_OF_BLOCK = b"\xaa"
+FREEZE_ITEMS = (*range(0x0B), 0x10)
+"""What a freeze holds, in the order of its block: time, energies, demands, powers."""
 
 
 def value(key: str, name: str, text: str | None, unit: str = "") -> dict[str, Any]:
@@ -33,10 +33,12 @@ def field_values(field: Field, data: bytes, whole: bool = True) -> Iterator[dict
             yield value(f"{field.key}_{bit.key}", f"{field.name}: {bit.name}", bit.value(decoded))
 
 
-def layout_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
-    """The items of an identifier's data; what does not fit its layout is not valid."""
-    if layout.identifier.startswith(MAKERS_OWN):
-        layout = catalogue("2007").sized(layout, len(data))
+def layout_values(layout: Layout, data: bytes, follows: bool = False) -> Iterator[dict[str, Any]]:
+    """The items of an identifier's data; what does not fit its layout is not valid.
+
+    ``follows``: the data are the first part of more, and the items that are whole in it count.
+    """
+    layout = catalogue("2007").sized(layout, len(data))
     if layout.kind == "raw" and data:
         yield value(layout.key, layout.name, data.hex().upper())
     elif layout.kind == "load":
@@ -46,15 +48,19 @@ def layout_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
     elif layout.kind == "fields" and layout.identifier.startswith(PASSWORD_ITEMS):
         yield value(layout.key, layout.name, "********")
     elif layout.kind == "fields" and data:
-        if layout.repeats and layout.size and len(data) % layout.size == 1 and data[-1] == END_OF_BLOCK:
-            data = data[:-1]  # some meters end a block so
-        if len(data) != layout.size and not layout.repeats and not layout.members:
-            data = b""  # neither this item nor this record: nothing can be told from it
-        if not data or (len(layout.fields) == 1 and not layout.fits(len(data))):
-            yield from (value(field.key, field.name, None, field.unit) for field in layout.fields)
-            return
-        for field, at in layout.items(len(data)):
-            yield from field_values(field, data[at : at + field.format.size])
+        yield from item_values(layout, data, follows)
+
+
+def item_values(layout: Layout, data: bytes, follows: bool) -> Iterator[dict[str, Any]]:
+    """The items of known formats; of data that are neither this item nor this record nothing can be told."""
+    if layout.repeats and len(data) % layout.size == 1 and data.endswith(END_OF_BLOCK):
+        data = data[:-1]  # some meters end a block so
+    several = len(layout.fields) > 1 and (layout.members or layout.repeats)
+    if not (several or follows or layout.fits(len(data))):
+        yield from (value(field.key, field.name, None, field.unit) for field in layout.fields)
+        return
+    for field, at in layout.items(len(data)):
+        yield from field_values(field, data[at : at + field.format.size])
 
 
 def load_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
@@ -69,12 +75,24 @@ def load_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def joined_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
-    """The blocks of a group of 1997 (``90FF`` is ``901F``, ``902F`` …), each ended by AA."""
-    for number, part in enumerate(data.split(bytes((END_OF_BLOCK,))), 1):
-        block = catalogue("1997").find(f"{layout.identifier[:2]}{number:X}F") if number < 15 else None
-        if block is None or not part:
+    """Blocks in one answer, each ended by AA, which is no BCD. A freeze without all of its items is told as bytes."""
+    parts = data.removesuffix(END_OF_BLOCK).split(END_OF_BLOCK)
+    edition, blocks = joined_blocks(layout.identifier)
+    if edition == "2007" and len(parts) != len(blocks):
+        yield value(layout.key, layout.name, data.hex().upper())
+        return
+    for identifier, part in zip(blocks, parts, strict=False):
+        block = catalogue(edition).find(identifier)
+        if block is None:
             return
         yield from layout_values(block, part)
+
+
+def joined_blocks(identifier: str) -> tuple[str, list[str]]:
+    """The edition and the identifiers that are joined: ``90FF`` is ``901F``, ``902F`` …; ``0506FF01`` is a freeze."""
+    if len(identifier) == 4:
+        return "1997", [f"{identifier[:2]}{number:X}F" for number in range(1, 15)]
+    return "2007", [f"{identifier[:4]}{item:02X}{identifier[6:]}" for item in FREEZE_ITEMS]
 
 
 def moment(key: str, name: str, form: str, data: bytes) -> Iterator[dict[str, Any]]:

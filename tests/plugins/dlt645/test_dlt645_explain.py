@@ -199,6 +199,51 @@ def test_passwords_are_never_told():
         assert "******" in answer["data"]
 
 
+def test_the_first_part_of_a_long_answer_gives_its_whole_items():
+    assert values(said("0001FF00", "0100000002", control=0xB1)) == ["0.01"]
+    assert values(said("0001FF00", "0100000002")) == [None]
+    first = said("03010101", "563412241126" + "000000241126" + "0100000002", control=0xB1)
+    assert values(first) == ["2026-11-24T12:34:56", "2026-11-24T00:00:00", "0.01"]
+    assert values(said("901F", "0100000002", edition="1997", control=0xA1)) == ["0.01"]
+
+
+def test_a_freeze_in_one_answer():
+    parts = ["3008241126", *["01000000" * 2] * 8, *["563412" + "3008241126"] * 2, "452381" * 8]
+    answer = said("0506FF01", "AA".join(parts) + "AA")
+    assert len(answer["values"]) == 1 + 8 * 2 + 2 * 2 + 8
+    assert values(answer)[:2] == ["2026-11-24T08:30", "0.01"] and values(answer)[-1] == "-1.2345"
+    assert values(said("0506FF01", "3008241126AA01000000AA")) == ["3008241126AA01000000AA"]
+
+
+def test_status_words_with_the_key_status_behind():
+    answer = said("040005FF", "00" * 14 + "01000000")
+    assert answer["values"][-1]["value"] == "0x00000001"
+
+
+@pytest.mark.parametrize(
+    ("control", "identifier", "data", "told"),
+    [
+        (0x03, "070001FF", "00000000 0500 11223344", ["5", "44332211"]),
+        (0x03, "078001FF", "00000000 1000 0000 0100 0000", ["0010", "0000", "0001", "0000"]),
+        (0x83, "07000201", "785634120000 10270000 05000000", ["000012345678", "100.00", "5"]),
+        (
+            0x83,
+            "078102FF",
+            "10270000 11111111 05000000 22222222 785634120000 00000000",
+            ["100.00", "11111111", "5", "22222222", "000012345678", "00000000"],
+        ),
+        (0x83, "078102FF", "01 50880000 00100100 0500", ["1", "88.50", "110.00", "5"]),
+        (0x14, "20000204", "00 020000 00000000 FF", ["0xFF", "closed"]),
+        (0x14, "04000109", "99 000000 00000000 0000010126 11223344", ["2026-01-01T00:00"]),
+        (0x14, "04000101", "98 000000 00000000 1122334455667788", []),
+    ],
+)
+def test_security_and_protected_commands(control, identifier, data, told):
+    raw = build("000000000161", control, bytes.fromhex(identifier)[::-1] + bytes.fromhex(data)).raw
+    answer = explain_2007(raw)
+    assert (answer["identifier"], values(answer)) == (identifier, told)
+
+
 def test_joined_blocks_of_1997():
     answer = said("90FF", "0100000002000000AA0300000004000000AA", edition="1997")
     assert values(answer) == ["0.01", "0.02", "0.03", "0.04"]
@@ -210,11 +255,23 @@ def test_unknown_identifiers_keep_their_bytes():
     assert (answer["identifier"], answer["data"], answer["values"]) == ("028022FF", "0102", [])
 
 
-def test_edition_is_told_where_it_can_be():
-    assert decode_frame(build("1" * 12, 0x11, bytes(4)).raw).edition == "2007"
-    assert decode_frame(build("1" * 12, 0x81, bytes(6)).raw).edition == "1997"
-    assert decode_frame(build("1" * 12, 0x08, bytes(6)).raw).edition is None
-    assert decode_frame(build("1" * 12, 0x03, bytes(12)).raw).edition == "2007"
+@pytest.mark.parametrize(
+    ("control", "data", "edition"),
+    [
+        (0x11, "00000000", "2007"),
+        (0x81, "109000000000", "1997"),
+        (0x09, "00000000", "1997"),
+        (0x08, "000000010126", None),
+        (0x03, "FF020107 00000000 00000000", "2007"),
+        (0x83, "FF028107", "2007"),
+        (0x83, "109000000000", None),
+        (0x03, "", None),
+        (0xC3, "0200", "2007"),
+        (0xC3, "01", None),
+    ],
+)
+def test_edition_is_told_where_it_can_be(control, data, edition):
+    assert decode_frame(build("1" * 12, control, bytes.fromhex(data)).raw).edition == edition
 
 
 @pytest.mark.parametrize(
