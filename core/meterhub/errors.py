@@ -178,6 +178,20 @@ class NoticeRejected(BadInput):
         self.why = why
 
 
+class NotGenuine(BadInput):
+    """A message from outside that does not prove who sent it; nothing in it may be used.
+
+    ``why``: signature, probe (wrong on purpose), stale, form.
+    """
+
+    code = "not_genuine"
+    status = 401
+
+    def __init__(self, message: str, why: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.why = why
+
+
 class TooLarge(BadInput):
     """The request body exceeds the limit."""
 
