@@ -36,12 +36,12 @@ from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import LinkDesk
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import settle
+from meterhub.sim.caller import simulate
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.conformance_link import until
 from meterhub_gprs import open_link
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
-from meterhub_gprs.twin import simulate
 
 REQUEST_BYTES, ANSWER_BYTES = 16, 24
 """A DL/T 645-2007 read of one register, its answer with four FE."""

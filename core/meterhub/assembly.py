@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
+from meterhub.config.base import near_miss
 from meterhub.config.cross import check_link_types, check_profiles
 from meterhub.config.entries import CollectorEntry, LineEntry, LinkEntry, MeterEntry, Site
 from meterhub.config.schema import check
-from meterhub.config.site import check_options
+from meterhub.config.site import EMPTY, check_options
 from meterhub.devices.device import Device, Status
 from meterhub.devices.profile import Profile
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.collector import Collector
+from meterhub.field.envelope import Envelope, Stack
 from meterhub.field.line import Line
 from meterhub.field.line_config import LineConfig
-from meterhub.field.link import CollectorConfig, Link
+from meterhub.field.link import CollectorConfig, Link, LinkType
 from meterhub.field.link_desk import LinkDesk
 from meterhub.plugins import Plugins
 from meterhub.registry import Registry, flat
@@ -38,6 +40,8 @@ class LinkPlan:
     options: dict[str, Any]
     collectors: tuple[CollectorConfig, ...]
     lines: Mapping[str, tuple[LineEntry, ...]]
+    envelopes: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = field(default_factory=dict)
+    """The envelopes of each line by its id, the innermost first: type and checked options."""
 
 
 @dataclass(slots=True)
@@ -74,7 +78,8 @@ def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
     options = check_options(entry, kind.schema)
     if not kind.dial_in:
         options["lines"] = [_wire_settings(line) for line in entry.lines]
-        return LinkPlan(entry, options, (CollectorConfig(entry.id),), {entry.id: entry.lines})
+        lines = {entry.id: entry.lines}
+        return LinkPlan(entry, options, (CollectorConfig(entry.id),), lines, plan_envelopes(lines, kind, registry))
     mine = [one for one in site.collectors if one.link == entry.id and not one.disabled]
     mistakes: list[ConfigError] = []
     configs = []
@@ -85,7 +90,46 @@ def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
             mistakes += flat(error)
     if mistakes:
         raise ConfigErrors(mistakes)
-    return LinkPlan(entry, options, tuple(configs), {one.id: one.lines for one in mine})
+    lines = {one.id: one.lines for one in mine}
+    return LinkPlan(entry, options, tuple(configs), lines, plan_envelopes(lines, kind, registry))
+
+
+def plan_envelopes(
+    lines: Mapping[str, tuple[LineEntry, ...]], kind: LinkType, registry: Registry
+) -> dict[str, tuple[tuple[str, dict[str, Any]], ...]]:
+    """The envelopes of each line, checked: those that it names, else the link's own. Raises ``ConfigErrors``."""
+    planned: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {}
+    mistakes: list[ConfigError] = []
+    for line in (one for group in lines.values() for one in group):
+        wanted = [(one.type, one.options, one.where) for one in line.envelopes]
+        if not wanted and kind.envelope:
+            wanted = [(kind.envelope, EMPTY, line.where)]
+        try:
+            planned[line.id] = tuple(_envelope(*one, line.id, registry) for one in wanted)
+        except ConfigError as error:
+            mistakes += flat(error)
+    if mistakes:
+        raise ConfigErrors(mistakes)
+    return planned
+
+
+def _envelope(name: str, options: Any, where: str, line_id: str, registry: Registry) -> tuple[str, dict[str, Any]]:
+    kind = registry.envelopes.get(name)
+    if kind is None:
+        hint = near_miss(name, registry.envelopes) or f"there are: {', '.join(sorted(registry.envelopes)) or 'none'}"
+        raise ConfigError(f"lines[{line_id}].envelope is {name}, which no listed plugin brings", where=where, hint=hint)
+    return name, check(options, kind.schema, where=where, path=f"lines[{line_id}].envelope")
+
+
+def open_envelope(
+    planned: Sequence[tuple[str, dict[str, Any]]], registry: Registry, plugins: Plugins
+) -> Envelope | None:
+    """The envelope of one line, None when its frames go as they are."""
+    layers = [
+        registry.envelopes[name].open(plugins.context(registry.envelope_owners[name]), options)
+        for name, options in planned
+    ]
+    return None if not layers else layers[0] if len(layers) == 1 else Stack(layers)
 
 
 def _wire_settings(line: LineEntry) -> dict[str, Any]:
@@ -108,7 +152,14 @@ def build_field(
         collectors = []
         for config in plan.collectors:
             lines = [
-                Line(line_config(one, meters[one.id]), clock, codecs, facts=link.facts) for one in plan.lines[config.id]
+                Line(
+                    line_config(one, meters[one.id]),
+                    clock,
+                    codecs,
+                    envelope=open_envelope(plan.envelopes.get(one.id, ()), registry, plugins),
+                    facts=link.facts_of(config),
+                )
+                for one in plan.lines[config.id]
             ]
             built.lines.update({line.config.id: line for line in lines})
             collectors.append(Collector(config, lines, clock, bus, heartbeat_s))

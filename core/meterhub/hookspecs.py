@@ -14,6 +14,7 @@ import pluggy
 
 from meterhub.actions import Action
 from meterhub.collections import Collection
+from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import ProtocolType
 from meterhub.money.provider import PaymentType
@@ -48,6 +49,12 @@ def register_links(ctx: Context, config: Mapping[str, Any]) -> Iterable[LinkType
 @hookspec
 def register_payments(ctx: Context, config: Mapping[str, Any]) -> Iterable[PaymentType]:
     """Payment companies: accounts that take money, give it back and say what they know."""
+    return ()
+
+
+@hookspec
+def register_envelopes(ctx: Context, config: Mapping[str, Any]) -> Iterable[EnvelopeType]:
+    """Kinds of envelopes: what a radio network wants around each frame."""
     return ()
 
 

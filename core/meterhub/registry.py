@@ -11,6 +11,7 @@ from meterhub.config.loader import load
 from meterhub.devices.profile import Profile
 from meterhub.devices.profile_file import BaseMissing, build_profile
 from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import Protocol, ProtocolType
 from meterhub.plugins import Plugin, Plugins
@@ -21,12 +22,15 @@ Source = tuple[Any, Path | None, str]
 
 @dataclass(slots=True)
 class Registry:
-    """What can be named in a site file. ``owners`` maps a protocol or link type to the plugin that brought it."""
+    """What can be named in a site file. ``owners`` maps a protocol or link type to the plugin that brought it,
+    ``envelope_owners`` an envelope type."""
 
     protocols: dict[str, tuple[ProtocolType, Protocol]] = field(default_factory=dict)
     links: dict[str, LinkType] = field(default_factory=dict)
+    envelopes: dict[str, EnvelopeType] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     owners: dict[str, Plugin] = field(default_factory=dict)
+    envelope_owners: dict[str, Plugin] = field(default_factory=dict)
 
 
 def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Registry, list[ConfigError]]:
@@ -41,6 +45,10 @@ def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Regis
         if _new(registry.links, link_type.name, "link type", plugin, plugins):
             registry.links[link_type.name] = link_type
             registry.owners[link_type.name] = plugin
+    for plugin, envelope_type in plugins.call("register_envelopes"):
+        if _new(registry.envelopes, envelope_type.name, "envelope", plugin, plugins):
+            registry.envelopes[envelope_type.name] = envelope_type
+            registry.envelope_owners[envelope_type.name] = plugin
     sources: list[Source] = [
         (source, source.parent if isinstance(source, Path) else None, plugin.origin)
         for plugin, source in plugins.call("register_profiles")

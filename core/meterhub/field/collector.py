@@ -7,12 +7,15 @@ Three clocks are kept apart: the link is alive (``alive_ms``), the wires behind 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.field.line import Line
-from meterhub.field.link import Channel, CollectorConfig
+from meterhub.field.link import Channel, CollectorConfig, NodeFacts
+
+MAX_NODES = 4096
+"""Nodes that are remembered behind one collector."""
 
 ONLINE, OFFLINE, NEVER_SEEN = "online", "offline", "never_seen"
 
@@ -28,6 +31,9 @@ CAUSES = (
     "never_seen",
 )
 """Why a collector is in its state."""
+
+
+FACTS = tuple(one.name for one in fields(NodeFacts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,10 @@ class Collector:
         self.since_ms = clock.now()
         self.peer = ""
         self.session: Session | None = None
+        self.signal_dbm: int | None = None
+        """How strong it is received; None where that is not told."""
+        self.nodes: dict[str, Node] = {}
+        """What its radio network said of the nodes behind it, by address."""
         self.spells = 0
         """How often it has connected since the start."""
         self._clock = clock
@@ -145,6 +155,35 @@ class Collector:
         """A heartbeat came."""
         self._alive_s = self._clock.monotonic()
 
+    def told(self, facts: NodeFacts) -> None:
+        """Its network said something of a node: what it does not say now stays as it was."""
+        known = self.nodes.get(facts.address)
+        if known is None:
+            if len(self.nodes) >= MAX_NODES:
+                return
+            known = self.nodes[facts.address] = Node()
+        known.learn(facts, self._clock.now())
+
+
+class Node:
+    """One node of a radio network as far as it is known; see ``NodeFacts``."""
+
+    __slots__ = ("facts", "since_ms", "told_ms")
+
+    def __init__(self) -> None:
+        self.facts = NodeFacts("")
+        self.since_ms = 0
+        """Since when it is online, or is not."""
+        self.told_ms = 0
+
+    def learn(self, facts: NodeFacts, now_ms: int) -> None:
+        """Put what is new over what is known."""
+        if facts.online is not None and facts.online != self.facts.online:
+            self.since_ms = now_ms
+        self.told_ms = now_ms
+        new = {name: value for name in FACTS if (value := getattr(facts, name)) is not None}
+        self.facts = replace(self.facts, **new)
+
 
 class Session:
     """The hub's end of one connection. Silent once it is not the collector's newest."""
@@ -168,3 +207,19 @@ class Session:
     def lost(self, cause: str) -> None:
         """The channel is gone."""
         self.collector.lost(self, cause)
+
+    def gave_up(self, why: str) -> None:
+        """The network says that no answer will come to what was sent last."""
+        if self.collector.session is self:
+            for line in self.collector.lines:
+                line.gave_up(why)
+
+    def node(self, facts: NodeFacts) -> None:
+        """The network said something of one of its nodes."""
+        if self.collector.session is self:
+            self.collector.told(facts)
+
+    def signal(self, dbm: int) -> None:
+        """How strong the collector itself is received."""
+        if self.collector.session is self:
+            self.collector.signal_dbm = dbm

@@ -7,12 +7,10 @@ A callback state machine: bytes, a timer and new jobs move it; there is no task,
        ^                      |  time-out: wait for silence, ask again
        └─────── GAP <─────────┘  (GAP also: quiet gaps; BROADCAST: nobody answers, its bytes take their time)
 
-Everything is called in the event loop. A channel must not call back from within its ``send``.
-"""
+Everything is called in the event loop. A channel must not call back from within its ``send``."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,10 +18,10 @@ from typing import Any
 from meterhub.clock import Clock
 from meterhub.errors import Dropped, LinkDown, NoAnswer
 from meterhub.field.codec import Codec, Codecs
-from meterhub.field.dialogues import Dialogues
 from meterhub.field.envelope import Envelope
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
+from meterhub.field.pacing import BROADCAST, BUSY, FREE, GAP, Pacing
 from meterhub.field.queue import Job, JobQueue, Priority
 from meterhub.field.trace import EVENT, RECEIVED, SENT, Trace
 
@@ -31,16 +29,13 @@ __all__ = ["Job", "Line", "LineConfig", "Priority"]
 
 log = logging.getLogger(__name__)
 
-FREE, GAP, BUSY, BROADCAST = range(4)
 LONGEST_ANSWER = 300
 """Bytes that an answer may have when they keep coming after the expected time."""
-BETWEEN_BYTES_S = 0.5
-"""The longest pause within an answer (DL/T 645-2007 allows 500 ms between bytes)."""
 SILENCE_LIMIT_S = 2.0
 """How long to wait for silence after a time-out, at most: a line that is never silent is used anyway."""
 
 
-class Line(Dialogues):
+class Line(Pacing):
     """Runs jobs on one wire. ``codecs`` maps a protocol's name to what makes a codec for it.
 
     ``on_unsolicited(frame)`` hears valid frames that come while nothing is asked.
@@ -63,23 +58,11 @@ class Line(Dialogues):
         self._codecs = Codecs(codecs, config.id)
         self._codec: Codec | None = None
         self._envelope = envelope
-        self._phase = FREE
         self._running = False
-        self._sent_at = 0.0
         self._sent_bytes = 0
         self._bytes_before = 0
-        self._due = 0.0
-        """BUSY: when the answer is too late. GAP, BROADCAST: when the wire is free."""
-        self._latest = 0.0
-        """BUSY: when the answer is too late although bytes keep coming."""
-        self._clear_at = 0.0
-        self._silence_until = 0.0
-        """While positive: a request timed out; wait for silence, at most until then."""
         self._stale: Callable[[Any], bool] | None = None
         """Matches the second answer to a question that was asked twice and answered by the first."""
-        self._last_byte = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
 
     @property
     def garbage_bytes(self) -> int:
@@ -143,8 +126,11 @@ class Line(Dialogues):
         """Understand a protocol before anything is asked in it, for meters that speak first."""
         self._codec = self._codec or self._codecs[protocol]
 
-    def alive(self) -> None:
-        """The collector gave a sign of life; nothing to do for the wire."""
+    def gave_up(self, why: str) -> None:
+        """The network says that no answer will come to what was sent last: it counts as a time-out now."""
+        if self._phase == BUSY:
+            self._timed_out(now := self._clock.monotonic(), why)
+            self._run(now)
 
     def close(self) -> None:
         """The hub stops: every job ends with ``Dropped``."""
@@ -163,6 +149,8 @@ class Line(Dialogues):
         self._stale = None
         for codec in self._codecs.values():
             codec.reset()
+        if self._envelope is not None:
+            self._envelope.reset()
         self.trace.add((self._clock.monotonic(), EVENT, "", b"", f"link down: {cause}"))
         for job in self._stack[::-1]:
             self._cut(job, f"the connection was lost: {cause}")
@@ -201,7 +189,7 @@ class Line(Dialogues):
             codec.reset()
             data = codec.encode(ask.frame)
             if self._envelope is not None:
-                data = self._envelope.wrap(data, job.address)
+                data = self._envelope.wrap(data, job.address if ask.match is not None else "")
             channel.send(data)
         except LinkDown as error:
             self._cut(job, error.message)
@@ -272,14 +260,14 @@ class Line(Dialogues):
         elif self._phase == FREE and self.on_unsolicited is not None:
             self.on_unsolicited(frame)
 
-    def _timed_out(self, now: float) -> None:
-        """No answer in time: wait for silence, then ask again or tell the dialogue."""
+    def _timed_out(self, now: float, why: str = "") -> None:
+        """No answer in time, or ``why`` none will come: wait for silence, then ask again or tell the dialogue."""
         job = self._stack[-1]
         ask = job.ask
         assert ask is not None
         self.figures.timeouts += 1
         self.figures.busy(now - self._sent_at, now)
-        self.trace.add((now, EVENT, job.meter_id, b"", "no answer"))
+        self.trace.add((now, EVENT, job.meter_id, b"", f"no answer: {why}" if why else "no answer"))
         self._phase = FREE
         self._clear_at = max(self._last_byte + self.config.quiet_s, now + self.config.gap_s)
         self._silence_until = now + SILENCE_LIMIT_S
@@ -289,59 +277,10 @@ class Line(Dialogues):
             limit = min(limit, job.tries_limit)
         if job.tried < limit and not job.cancelled:
             return
-        times = f"{job.tried} times" if job.tried > 1 else "once"
         job.silent = True
+        times = f"{job.tried} times" if job.tried > 1 else "once"
         if not job.answered:
             job.tries_limit = 1  # this meter has said nothing yet: do not spend more than one try on what follows
         heard = self.figures.bytes_in - self._bytes_before - self._codecs[job.codec].echoed
-        self._step(job, None, NoAnswer(f"no answer in time, asked {times}", where=job.meter_id, heard=heard))
-
-    def _wait(self, phase: int, due: float) -> None:
-        self._phase = phase
-        self._due = due
-        self._arm(due)
-
-    def _arm(self, due: float) -> None:
-        """See to it that the timer fires no later than ``due``; one that fires too early is simply set again."""
-        if self._timer is not None:
-            if self._timer_at <= due:
-                return
-            self._timer.cancel()
-        self._timer_at = due
-        self._timer = self._clock.call_at(due, self._timer_fired)
-
-    def _timer_fired(self) -> None:
-        self._timer = None
-        now = self._clock.monotonic()
-        if self._phase == FREE:
-            if self._channel is None and self._queue:
-                self._expire(now)
-        elif now < self._due:
-            self._arm(self._due)
-        elif self._phase == GAP:
-            self._gap_over(now)
-        elif self._phase == BROADCAST:
-            self._phase = FREE
-            self._step(self._stack[-1], None, None)
-        elif self._still_coming(now):
-            self._arm(self._due)
-        else:
-            self._timed_out(now)
-        self._run()
-
-    def _gap_over(self, now: float) -> None:
-        """End the gap, unless a time-out made us wait for silence and there is none yet."""
-        quiet_at = self._last_byte + self.config.quiet_s
-        if now < quiet_at and now < self._silence_until:
-            self._wait(GAP, min(quiet_at, self._silence_until))
-            return
-        self._phase = FREE
-        self._clear_at = self._silence_until = 0.0
-
-    def _still_coming(self, now: float) -> bool:
-        """An answer longer than expected is on its way: move the time-out, within bounds."""
-        pause_at = self._last_byte + max(self.config.quiet_s, BETWEEN_BYTES_S)
-        if self._last_byte <= self._sent_at or now >= min(pause_at, self._latest):
-            return False
-        self._due = min(pause_at, self._latest)
-        return True
+        words = f"{why or 'no answer in time'}, asked {times}"
+        self._step(job, None, NoAnswer(words, where=job.meter_id, heard=heard))

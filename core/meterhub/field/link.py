@@ -22,9 +22,25 @@ class LinkFacts:
     metered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a radio network says of one node behind a collector; None: it does not say.
+
+    ``quality`` is a share of 100, ``hops`` 0 for a node that is reached directly, ``phase`` 1 to 3.
+    """
+
+    address: str
+    online: bool | None = None
+    hops: int | None = None
+    quality: int | None = None
+    signal_dbm: int | None = None
+    phase: int | None = None
+
+
 class Channel(ABC):
     """One open byte pipe to a collector."""
 
+    __slots__ = ()
     peer: str = ""
     """Where the other end is, for people: ``10.1.2.3:40112`` or ``/dev/ttyUSB0``."""
 
@@ -52,6 +68,15 @@ class ChannelUser(Protocol):
 
     def lost(self, cause: str) -> None:
         """The channel is gone; ``cause`` is one of the words of ``field.collector.CAUSES``."""
+
+    def gave_up(self, why: str) -> None:
+        """The network says that no answer will come to what was sent last: nobody needs to wait for it."""
+
+    def node(self, facts: NodeFacts) -> None:
+        """The network said something of one of its nodes."""
+
+    def signal(self, dbm: int) -> None:
+        """How strong the collector itself is received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,10 @@ class Link(ABC):
 
     facts: LinkFacts = LinkFacts()
 
+    def facts_of(self, collector: CollectorConfig) -> LinkFacts:
+        """The facts of one collector, where they differ."""
+        return self.facts
+
     @abstractmethod
     async def open(self, host: LinkHost) -> None:
         """Start to work and return soon; a device that is missing is retried, not an error.
@@ -106,7 +135,7 @@ class LinkType:
 
     ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on
     such a link may have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:``
-    itself.
+    itself. ``envelope``: what wraps the frames of a line that names no envelope itself, a type the plugin registers.
     ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
     wire of ``meterhub.sim`` per collector id.
     """
@@ -116,5 +145,6 @@ class LinkType:
     open: Callable[[Any, Mapping[str, Any]], Link]
     collector_schema: Mapping[Any, Any] = field(default_factory=dict)
     dial_in: bool = True
+    envelope: str = ""
     simulate: FarEnd | None = None
     description: str = ""

@@ -16,7 +16,7 @@ import pytest_asyncio
 from meterhub.clock import Clock, seeded
 from meterhub.errors import LinkDown
 from meterhub.field.collector import CAUSES
-from meterhub.field.link import Channel, CollectorConfig, Link
+from meterhub.field.link import Channel, CollectorConfig, Link, NodeFacts
 
 REAL = Clock()
 CHUNK = 700
@@ -39,6 +39,9 @@ class RecordingUser:
         self.data = bytearray()
         self.beats = 0
         self.causes: list[str] = []
+        self.given_up: list[str] = []
+        self.nodes: list[NodeFacts] = []
+        self.signals: list[int] = []
 
     def received(self, data: bytes) -> None:
         """Bytes came."""
@@ -51,6 +54,18 @@ class RecordingUser:
     def lost(self, cause: str) -> None:
         """The channel is gone."""
         self.causes.append(cause)
+
+    def gave_up(self, why: str) -> None:
+        """No answer will come."""
+        self.given_up.append(why)
+
+    def node(self, facts: NodeFacts) -> None:
+        """The network said something of a node."""
+        self.nodes.append(facts)
+
+    def signal(self, dbm: int) -> None:
+        """How strong it is received."""
+        self.signals.append(dbm)
 
 
 class RecordingHost:

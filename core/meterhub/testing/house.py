@@ -20,6 +20,7 @@ from meterhub.config.entries import Site
 from meterhub.config.site import load_site
 from meterhub.devices.device import Device
 from meterhub.errors import LinkDown
+from meterhub.field.envelope import Stack
 from meterhub.field.link import Channel, ChannelUser, Link, LinkHost
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import Hub
@@ -201,6 +202,8 @@ class SimulatedHub(Hub):
             self._sim.build(plan, list(self.estate.values()), registry)
         for name, kind in registry.links.items():
             registry.links[name] = replace(kind, open=lambda ctx, options: SimulatedLink(self._sim, options))
+        for name, envelope in registry.envelopes.items():
+            registry.envelopes[name] = replace(envelope, open=lambda ctx, options: Stack(()))  # none: bare wires
         await super()._open_field(plans, registry)
 
 

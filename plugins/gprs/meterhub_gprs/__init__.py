@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meterhub import hookimpl
+from meterhub.field.calls.link import CallLink
+from meterhub.field.calls.settings import facts_of, settings_of
 from meterhub.field.link import LinkType
-from meterhub_gprs.listener import GprsLink
+from meterhub.sim.caller import simulate
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
-from meterhub_gprs.twin import simulate
 
 requires_api = 1
 
 
-def open_link(ctx: Any, config: Mapping[str, Any]) -> GprsLink:
+def open_link(ctx: Any, config: Mapping[str, Any]) -> CallLink:
     """Make the link; it listens once it is opened."""
-    return GprsLink(ctx.clock, config)
+    return CallLink(ctx.clock, settings_of(config), facts_of(config))
 
 
 @hookimpl

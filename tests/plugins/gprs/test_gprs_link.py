@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from types import SimpleNamespace
 
 import pytest
 from far_end import Caller
@@ -14,12 +15,12 @@ from meterhub.config.schema import check
 from meterhub.errors import ConfigError
 from meterhub.field.link import CollectorConfig
 from meterhub.testing.conformance_link import LinkConformance, RecordingHost, until
-from meterhub_gprs.listener import GprsLink
+from meterhub_gprs import open_link as open_gprs
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 
 
 def make_link(**more):
-    return GprsLink(Clock(), check({"listen": "127.0.0.1:0"} | more, LINK_SCHEMA))
+    return open_gprs(SimpleNamespace(clock=Clock()), check({"listen": "127.0.0.1:0"} | more, LINK_SCHEMA))
 
 
 def collector(collector_id, registration=None):
@@ -31,7 +32,7 @@ class TestGprsConformance(LinkConformance):
     collector = collector("c1", "DTU00001")
 
     def make_link(self, clock):
-        return GprsLink(clock, check({"listen": "127.0.0.1:0"}, LINK_SCHEMA))
+        return make_link()
 
     async def make_far_end(self, link):
         return await Caller.call(link, b"DTU00001")
@@ -201,7 +202,7 @@ async def test_two_collectors_with_one_registration_are_a_mistake_in_the_configu
 
 
 async def test_a_taken_port_is_trouble_that_ends_when_it_is_free(open_link, host, monkeypatch):
-    monkeypatch.setattr("meterhub_gprs.listener.RETRY_S", 0.05)
+    monkeypatch.setattr("meterhub.field.calls.link.RETRY_S", 0.05)
     first = await open_link()
     port = first.address[1]
     second = await open_link(listen=f"127.0.0.1:{port}")

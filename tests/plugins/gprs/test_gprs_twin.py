@@ -21,12 +21,12 @@ from meterhub.field.collector import Collector, CollectorOffline
 from meterhub.field.line import Line, LineConfig, Priority
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import LinkDesk
+from meterhub.sim.caller import Twin, simulate
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.conformance_link import until
 from meterhub_gprs import open_link
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
-from meterhub_gprs.twin import Twin, simulate
 
 
 class Estate:
@@ -95,7 +95,7 @@ async def test_a_bad_wire_still_gives_right_values(free_port):
 
 
 async def test_twins_breathe_and_call_again_when_they_are_cut_off(free_port, monkeypatch):
-    monkeypatch.setattr("meterhub_gprs.twin.FIRST_REDIAL_S", 0.05)
+    monkeypatch.setattr("meterhub.sim.caller.FIRST_REDIAL_S", 0.05)
     async with Estate(free_port, heartbeat={"every": "1s", "packet": "HB"}) as estate:
         offline = []
         estate.bus.on(CollectorOffline, offline.append)

@@ -7,7 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterhub_gprs.registration import BLANK, UNKNOWN, WAIT, Register, Sieve
+from meterhub.field.calls.registration import BLANK, UNKNOWN, WAIT, Register, Shape
+from meterhub.field.calls.sieve import Sieve
 
 
 def pass_through(sieve, segments):
@@ -71,3 +72,12 @@ def test_the_longest_packet_wins_and_a_shorter_one_waits_for_what_may_follow():
     assert register.find(b"DTU1")[0] == WAIT
     assert register.find(b"DTU1", final=True)[0] == "c1"
     assert register.find(b"DTU1\x68")[0] == "c1"
+
+
+def test_an_identity_may_stand_at_a_fixed_place_among_bytes_that_vary():
+    shape = Shape(b"\xaa\x01", 14, slice(2, 13), {b"13912345678": "c1"})
+    packet = b"\xaa\x0113912345678\r"
+    assert shape.find(packet + b"\x68") == ("c1", packet, b"\x68")
+    assert shape.find(packet[:7])[0] == WAIT and shape.find(packet[:7], final=True)[0] == UNKNOWN
+    assert shape.find(b"\xaa\x0113900000000\r")[0] == UNKNOWN
+    assert shape.find(b"GET / HTTP")[0] == UNKNOWN

@@ -1,4 +1,4 @@
-"""The far end: twins of collectors that dial in, register, breathe, and pass bytes to a simulated wire."""
+"""Twins of collectors that dial in, register, breathe, and pass bytes to a simulated wire."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from meterhub.field.calls.settings import heartbeat_packets
 from meterhub.field.link import CollectorConfig
-from meterhub_gprs.schema import heartbeat_packets
 
 FIRST_REDIAL_S = 1.0
 LONGEST_REDIAL_S = 30.0

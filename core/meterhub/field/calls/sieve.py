@@ -1,56 +1,17 @@
-"""Who calls? Pure matching of registration packets, and taking packets of the link out of the stream of data."""
+"""The sieve of transparent collectors: takes registrations and heartbeats out of the stream of data."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-BLANK = b"\r\n \t\x00"
-"""What some collectors put around their registration."""
+from meterhub.field.calls.framing import Framing
+from meterhub.field.calls.registration import BLANK
+
 SHORT = 4
 """A packet shorter than this may well be data: see ``Sieve``."""
 
-UNKNOWN, WAIT = "unknown", "wait"
 
-
-class Register:
-    """The registration packets of a link, by which a caller is known."""
-
-    def __init__(self, packets: Mapping[bytes, str]) -> None:
-        """``packets``: registration packet to collector id."""
-        self._ids = dict(packets)
-        for data, collector_id in packets.items():
-            if not data.isascii() or not data.decode().isprintable():
-                for text in (data.hex(), data.hex().upper()):  # sent as hex text by mistake
-                    self._ids.setdefault(text.encode(), collector_id)
-        self._lengths = sorted({len(one) for one in self._ids}, reverse=True)
-        self._sorted = sorted(self._ids)
-
-    def find(self, data: bytes, final: bool = False) -> tuple[str, bytes, bytes]:
-        """``(collector id, packet, rest)`` for the first bytes of a caller; the longest packet wins.
-
-        ``(WAIT, b"", data)`` while more bytes may decide (never when ``final``), ``(UNKNOWN, b"", data)`` if none can.
-        """
-        waits = False
-        for start in (data, data.lstrip(BLANK)):  # a registration may itself begin with a zero byte
-            if not final and (not start or self._may_grow(start)):
-                waits = True
-                continue
-            for length in self._lengths:
-                collector_id = self._ids.get(start[:length])
-                if collector_id is not None and len(start) >= length:
-                    return collector_id, start[:length], start[length:].lstrip(BLANK)
-        return WAIT if waits else UNKNOWN, b"", data
-
-    def _may_grow(self, start: bytes) -> bool:
-        """Could more bytes turn ``start`` into a longer packet than those that are there?"""
-        place = bisect_left(self._sorted, start)
-        if place < len(self._sorted) and self._sorted[place] == start:
-            place += 1
-        return place < len(self._sorted) and self._sorted[place].startswith(start)
-
-
-class Sieve:
+class Sieve(Framing):
     """Takes registrations and heartbeats out of the stream: at its start, between and inside answers.
 
     Packets of one byte count only when a segment consists of nothing else. One of two or three bytes in the middle

@@ -4,53 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from meterhub.errors import LinkDown
+from meterhub.field.calls.registration import UNKNOWN, WAIT
 from meterhub.field.link import Channel, ChannelUser
-from meterhub_gprs.registration import UNKNOWN, WAIT, Sieve
 
 if TYPE_CHECKING:
-    from meterhub_gprs.listener import GprsLink
+    from meterhub.field.calls.framing import Framing
+    from meterhub.field.calls.link import CallLink
 
 UNREGISTERED_BYTES = 256
 WRITE_LIMIT = 16 * 1024
 """Bytes not yet taken by the network; a collector that lets more pile up is cut."""
-KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
 
 
-def set_up(sock: socket.socket) -> None:
-    """No delay, and the kernel notices a dead peer within about two minutes."""
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEP_ALIVE:
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+class Pipe(Protocol):
+    """What a connection writes to: a transport of asyncio, or a peer behind the one socket of a UDP link."""
+
+    def write(self, data: bytes) -> None:
+        """Send, never wait."""
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes not sent yet."""
+
+    def close(self) -> None:
+        """End it when what is left is sent."""
+
+    def abort(self) -> None:
+        """End it at once."""
 
 
 class Connection(asyncio.Protocol, Channel):
-    """A caller, and after its registration the ``Channel`` of a collector."""
+    """A caller, and after its registration the ``Channel`` of a collector. One that we called has ``known`` at once."""
 
-    __slots__ = ("_cause", "_link", "_sieve", "_start", "_transport", "_user", "address", "peer")
+    __slots__ = ("_cause", "_framing", "_known", "_link", "_pipe", "_start", "_user", "address", "peer")
 
-    def __init__(self, link: GprsLink, address: str, port: int) -> None:
+    def __init__(self, link: CallLink, address: str, port: int, known: str = "") -> None:
         self.peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.address = address
         self._link = link
+        self._known = known
         self._start = b""
         """What came before the registration was complete."""
-        self._sieve: Sieve | None = None
+        self._framing: Framing | None = None
         self._user: ChannelUser | None = None
-        self._transport: asyncio.Transport | None = None
+        self._pipe: Pipe | None = None
         self._cause = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is up."""
-        self._transport = cast(asyncio.Transport, transport)
+        self.use(cast(Pipe, transport))
+
+    def use(self, pipe: Pipe) -> None:
+        """Write to ``pipe`` from now on."""
+        self._pipe = pipe
         if self._cause:
-            transport.close()
+            pipe.close()
+        elif self._known:
+            self._attach(self._known, b"")
 
     def data_received(self, data: bytes) -> None:
         """Bytes came from the network."""
@@ -71,30 +83,53 @@ class Connection(asyncio.Protocol, Channel):
             self.turn_away("unknown registration")
         else:
             self._start = b""
-            self._sieve = self._link.sieve(packet)
-            self._link.named(self)
-            self._user = self._link.host.attach(found, self)
-            if self._cause:
-                self._user.lost(self._cause)
-            elif rest:
+            self._attach(found, packet)
+            if rest and not self._cause:
                 self._pass_on(rest)
 
+    def _attach(self, collector_id: str, packet: bytes) -> None:
+        framing = self._framing = self._link.framing(collector_id, packet)
+        self._link.named(self)
+        self._user = self._link.host.attach(collector_id, self)
+        if self._cause:
+            self._user.lost(self._cause)
+        elif framing.talks:
+            self._talk()
+
     def _pass_on(self, data: bytes, final: bool = False) -> None:
-        assert self._sieve is not None and self._user is not None
-        data, beats = self._sieve.strip(data, final)
+        framing, user = self._framing, self._user
+        assert framing is not None and user is not None
+        data, beats = framing.strip(data, final)
         if beats:
-            self._user.alive()
+            user.alive()
+        if framing.talks:
+            framing.tell(user)
+            self._talk()
         if data:
-            self._user.received(data)
-        if self._sieve.held:
+            user.received(data)
+        if framing.held:
             self._link.hold(self)
+
+    def _talk(self) -> None:
+        """Send what the link itself has to say."""
+        if self._framing is not None and self._pipe is not None and not self._cause:
+            data = self._framing.answers()
+            if data:
+                self._pipe.write(data)
+
+    def tick(self, now: float) -> None:
+        """A second has passed."""
+        if self._framing is not None and self._user is not None and not self._cause:
+            self._framing.tick(now)
+            self._framing.tell(self._user)
+            self._talk()
 
     def release(self) -> None:
         """Nothing more came: what was held back because it might have been the beginning of a packet is data."""
         if self._user is None:
             if self._start.strip() and self._link.recognise(self._start, final=True)[0] != UNKNOWN:
                 self._introduce(b"", final=True)
-        elif self._sieve is not None and self._sieve.held and not self._cause:
+        elif self._framing is not None and self._framing.held and not self._cause:
             self._pass_on(b"", final=True)
 
     def turn_away(self, why: str) -> None:
@@ -104,35 +139,35 @@ class Connection(asyncio.Protocol, Channel):
         self._link.host.stranger(self.peer, self._start, why)
         self._cause = "closed"
         self._link.named(self)
-        if self._transport is not None:
-            self._transport.abort()
+        if self._pipe is not None:
+            self._pipe.abort()
 
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the connection is closed or does not take any more."""
-        if self._cause or self._transport is None:
+        if self._cause or self._pipe is None or self._framing is None:
             raise LinkDown(f"the connection is {self._cause or 'not open yet'}", where=self.peer)
-        if self._transport.get_write_buffer_size() + len(data) > WRITE_LIMIT:
+        if self._pipe.get_write_buffer_size() + len(data) > WRITE_LIMIT:
             self.close("overflow")
             raise LinkDown("the collector does not take what is sent to it", where=self.peer)
-        self._transport.write(data)
+        self._pipe.write(self._framing.dress(data))
 
     def close(self, cause: str) -> None:
         """End the connection."""
         if self._cause:
             return
         self._cause = cause
-        if self._transport is not None:
+        if self._pipe is not None:
             if cause in ("overflow", "silent"):
-                self._transport.abort()
+                self._pipe.abort()
             else:
-                self._transport.close()
+                self._pipe.close()
         if self._user is not None:
             self._user.lost(cause)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: closed by the other end, reset, or given up by the kernel."""
-        self._transport = None
-        self._link.gone(self)
+        self._pipe = None
+        self._link.gone(self, self._known)
         if self._cause:
             return
         if exc is None:

@@ -1,0 +1,102 @@
+"""The door: a listening socket of its own that takes callers in batches, since the loop's starves behind busy ones."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+ACCEPTS_PER_TURN = 256
+"""The loop's own listener takes one or so per turn and starves behind busy connections."""
+BACKLOG = 4096
+KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
+HANDSHAKE_S = 20.0
+
+Admit = Callable[[tuple[Any, ...]], asyncio.Protocol | None]
+"""The protocol for a caller's address, or None to refuse it."""
+
+
+def set_up(sock: socket.socket) -> None:
+    """No delay, and the kernel notices a dead peer within about two minutes."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE:
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class Door:
+    """Listens on one TCP port. ``admit`` decides who gets in, ``full`` hears when no more descriptors are left."""
+
+    def __init__(self, admit: Admit, full: Callable[[OSError], None], tls: ssl.SSLContext | None = None) -> None:
+        self._admit = admit
+        self._full = full
+        self._tls = tls
+        self._socket: socket.socket | None = None
+        self._welcoming: set[asyncio.Task[Any]] = set()
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where it really listens, None while it does not."""
+        return None if self._socket is None else self._socket.getsockname()[:2]
+
+    def open(self, host: str, port: int) -> None:
+        """Listen. Raises ``OSError``."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._socket.setblocking(False)
+        self.resume()
+
+    def resume(self) -> None:
+        """Take callers (again)."""
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        """Take what waits at the door."""
+        assert self._socket is not None
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, address = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:
+                continue  # hung up while waiting
+            except OSError as error:  # no more file descriptors: let others finish first
+                loop.remove_reader(self._socket)
+                self._full(error)
+                return
+            guest = self._admit(address)
+            if guest is None:
+                sock.close()
+                continue
+            task = loop.create_task(self._welcome(sock, guest))
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+
+    async def _welcome(self, sock: socket.socket, guest: asyncio.Protocol) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            set_up(sock)
+            if self._tls is None:
+                await loop.connect_accepted_socket(lambda: guest, sock)
+            else:
+                await loop.connect_accepted_socket(
+                    lambda: guest, sock, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S
+                )
+        except OSError as error:  # ssl.SSLError among them
+            sock.close()
+            guest.connection_lost(error)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+        for task in list(self._welcoming):
+            task.cancel()
