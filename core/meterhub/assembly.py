@@ -88,6 +88,7 @@ def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
             configs.append(CollectorConfig(one.id, check_options(one, kind.collector_schema)))
         except ConfigError as error:
             mistakes += flat(error)
+    mistakes += _alike(configs, kind.unique, {one.id: one.where for one in mine})
     if mistakes:
         raise ConfigErrors(mistakes)
     lines = {one.id: one.lines for one in mine}
@@ -130,6 +131,17 @@ def open_envelope(
         for name, options in planned
     ]
     return None if not layers else layers[0] if len(layers) == 1 else Stack(layers)
+
+
+def _alike(configs: Iterable[CollectorConfig], keys: Iterable[str], places: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Collectors that have in common what must tell them apart."""
+    for key in keys:
+        first: dict[Any, str] = {}
+        for one in configs:
+            other = first.setdefault(one.options[key], one.id) if key in one.options else one.id
+            if other != one.id:
+                message = f"the collectors {other} and {one.id} have the same {key}"
+                yield ConfigError(message, where=places[one.id], hint=f"give each collector a {key} of its own")
 
 
 def _wire_settings(line: LineEntry) -> dict[str, Any]:
@@ -201,9 +213,23 @@ def build_devices(site: Site, registry: Registry) -> list[Device]:
                 devices.append(_orphan(entry, operator))
         except ConfigError as error:
             mistakes += flat(error)
+    mistakes += _same_address(devices)
     if mistakes:
         raise ConfigErrors(mistakes)
     return devices
+
+
+def _same_address(devices: Iterable[Device]) -> Iterator[ConfigError]:
+    """Meters that would answer at the same time: a wire may have an address once."""
+    first: dict[tuple[str, str], Device] = {}
+    for one in devices:
+        if one.kind != "meter" or one.status is Status.DISABLED:
+            continue
+        other = first.setdefault((one.parent, one.address), one)
+        if other is not one:
+            message = f"the line {one.parent} has the address {one.address} twice: {other.id} and {one.id}"
+            hint = f"the first is at {other.origin}; a meter that was replaced can be disabled: true"
+            yield ConfigError(message, where=one.origin, hint=hint)
 
 
 def _lines_in_use(site: Site) -> Iterator[str]:

@@ -144,9 +144,9 @@ def _check(arguments: argparse.Namespace) -> int:
         found = score(arguments.plugin, arguments.tests)
         sys.stdout.write("".join(f"{line}\n" for line in found.lines))
         return 0 if found.good else 1
-    from meterhub.serve import check
+    from meterhub.checking import check_site
 
-    sys.stdout.write(check(arguments.config) + "\n")
+    sys.stdout.write(check_site(arguments.config) + "\n")
     return 0
 
 

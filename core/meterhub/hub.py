@@ -13,7 +13,7 @@ from typing import Any
 
 from meterhub import __version__
 from meterhub.action_journal import StoredRuns
-from meterhub.actions import Actions
+from meterhub.actions import Action, Actions
 from meterhub.assembly import Field, LinkPlan, build_devices, build_field, plan_links
 from meterhub.bus import Bus, Listener
 from meterhub.clock import Clock
@@ -28,9 +28,10 @@ from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
 from meterhub.meter_actions import MeterActions
 from meterhub.people.people import People
-from meterhub.plugins import Plugins
+from meterhub.plugins import Plugin, Plugins
 from meterhub.probing import Probing
 from meterhub.registry import Registry, build_registry, flat
+from meterhub.scheduled_actions import with_actions
 from meterhub.schedules import Schedule, Schedules, StoredDueRows
 from meterhub.spell_book import SpellBook
 from meterhub.store.recorder import Recorder
@@ -55,13 +56,13 @@ def settle() -> None:
     gc.set_threshold(10_000, 5, 1_000)
 
 
-def load_plugins(
+def load_registry(
     site: Site,
     clock: Clock,
     spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
     disabled: Iterable[str] = (),
-) -> tuple[Plugins, Registry, list[LinkPlan]]:
-    """Everything that can be checked without starting; raises ``ConfigErrors`` with all mistakes."""
+) -> tuple[Plugins, Registry, list[ConfigError]]:
+    """The plugins of a site, what they brought, and the mistakes in their settings and in profiles. Raises nothing."""
     plugins = Plugins(clock, site.hub.data, spawn, site.folder / "plugins")
     plugins.find()
     listed = {name: (entry.config, entry.where) for name, entry in site.plugins.items()}
@@ -69,9 +70,28 @@ def load_plugins(
     registry, in_profiles = build_registry(plugins, site.folder / "profiles")
     if not plugins.broken():
         mistakes += in_profiles
+    return plugins, registry, mistakes
+
+
+def load_plugins(
+    site: Site,
+    clock: Clock,
+    spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
+    disabled: Iterable[str] = (),
+) -> tuple[Plugins, Registry, list[LinkPlan]]:
+    """All that must be right before anything starts; raises ``ConfigErrors``."""
+    plugins, registry, mistakes = load_registry(site, clock, spawn, disabled)
     if mistakes:
         raise ConfigErrors(mistakes)
     return plugins, registry, plan_links(site, registry, plugins)
+
+
+def offered_actions(
+    reader: Reader, lines_of: Callable[[str], Iterable[Line]], plugins: Plugins
+) -> list[tuple[Plugin | None, Action]]:
+    """The core's own actions, then those of the plugins, each with its plugin."""
+    own = [*MeterActions(reader).actions(), Probing(reader.protocols, lines_of).action()]
+    return [*((None, one) for one in own), *plugins.call("register_actions")]
 
 
 class Hub:
@@ -129,8 +149,9 @@ class Hub:
             await restore(self.store, self.estate)
             await self._open_rooms()
             self._register(registry)
+            schedules = self._fitted_schedules()
             await self._open_field(plans, registry)
-            await self.schedules.start(self._schedule(one) for one in self.site.schedules)
+            await self.schedules.start(schedules)
         except BaseException:
             await self.stop()
             raise
@@ -203,11 +224,11 @@ class Hub:
 
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
-        for action in MeterActions(self.reader).actions():
-            self.actions.register(action)
-        self.actions.register(Probing(self.reader.protocols, self._lines_of).action())
-        for plugin, action in self.plugins.call("register_actions"):
-            self._guarded(plugin, partial(self.actions.register, action))
+        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins):
+            if plugin is None:
+                self.actions.register(action)
+            else:
+                self._guarded(plugin, partial(self.actions.register, action))
         own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
@@ -250,6 +271,13 @@ class Hub:
     def _lines_of(self, collector_id: str) -> Sequence[Line]:
         collector = self.field.collectors.get(collector_id)
         return collector.lines if collector is not None else ()
+
+    def _fitted_schedules(self) -> list[Schedule]:
+        """The schedules of the site file; raises ``ConfigErrors`` when an action or its parameters do not exist."""
+        checked, mistakes = with_actions(self.site.schedules, self.actions, some_missing=self.plugins.broken())
+        if mistakes:
+            raise ConfigErrors(mistakes)
+        return [self._schedule(one) for one in checked]
 
     def _schedule(self, entry: ScheduleEntry) -> Schedule:
         return Schedule(

@@ -94,6 +94,7 @@ class Plugins:
         self._folder = folder
         self.http = Outgoing()
         self._records: dict[str, Plugin] = {}
+        self._unknown_listed = False
         self._specs = pluggy.PluginManager("meterhub")
         self._specs.add_hookspecs(hookspecs)
         self.hook_names = tuple(name for name in dir(self._specs.hook) if not name.startswith("_"))
@@ -106,8 +107,10 @@ class Plugins:
         return self._records.get(name)
 
     def broken(self) -> bool:
-        """Whether a listed plugin failed or was left out, so that what it would have brought is missing."""
-        return any(one.state in (PluginState.FAILED, PluginState.DISABLED) for one in self._records.values())
+        """Whether a listed plugin failed, was left out or is not there, so that what it would bring is missing."""
+        return self._unknown_listed or any(
+            one.state in (PluginState.FAILED, PluginState.DISABLED) for one in self._records.values()
+        )
 
     def find(self) -> None:
         """Look at the entry points, then at the deployer's folder; imports nothing yet."""
@@ -144,6 +147,7 @@ class Plugins:
         for name, (section, where) in listed.items():
             plugin = self._records.get(name)
             if plugin is None:
+                self._unknown_listed = True
                 mistakes.append(self._unknown(name, where))
                 continue
             plugin.listed_at = where

@@ -1,4 +1,4 @@
-"""What ``run``, ``demo``, ``simulate`` and ``check`` do: one loop, one hub, one web server, until a signal comes."""
+"""What ``run``, ``demo`` and ``simulate`` do: one loop, one hub, one web server, until a signal comes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,8 @@ from meterhub.config.entries import Site
 from meterhub.config.site import load_site
 from meterhub.demo import silent_meters, write_site
 from meterhub.demo_history import remember
-from meterhub.devices.profile import Profile
-from meterhub.devices.vectors import vector_mistakes
-from meterhub.errors import ConfigError, ConfigErrors
-from meterhub.hub import Hub, load_plugins
+from meterhub.hub import Hub
 from meterhub.people.commands import Maintainer
-from meterhub.registry import Registry
 from meterhub.tasks import Tasks
 from meterhub.twins import run_twins
 from meterhub.watchdog import Blockage, Watchdog
@@ -36,24 +32,6 @@ from meterhub.web.render import compile_templates
 DISABLED = "METERHUB_DISABLED_PLUGINS"
 DEMO_USER = "demo"
 FIRST_SWEEP_S = 1.5
-
-
-def check(config: Path) -> str:
-    """One sentence that the file is right; raises ``ConfigErrors`` with all that is wrong."""
-    from meterhub.assembly import build_devices
-
-    site = load_site(config)
-    _, registry, plans = load_plugins(site, Clock(), lambda owner, coroutine: coroutine.close())
-    devices = build_devices(site, registry)
-    wrong = [one for profile in registry.profiles.values() for one in _vector_mistakes(profile, registry)]
-    if wrong:
-        raise ConfigErrors(wrong)
-    meters = sum(one.kind == "meter" for one in devices)
-    return f"{config}: right; {len(plans)} links, {len(site.collectors)} collectors, {meters} meters"
-
-
-def _vector_mistakes(profile: Profile, registry: Registry) -> Iterator[ConfigError]:
-    return vector_mistakes(profile, registry.protocols[profile.protocol][1])
 
 
 def run(config: Path) -> int:

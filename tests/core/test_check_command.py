@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from meterhub.cli import main
+from meterhub.config.site import load_site
+from meterhub.errors import ConfigError
+from meterhub.hub import Hub
 
 SITE = """\
 hub: {name: Test Court, time_zone: Asia/Shanghai, language: en, currency: CNY}
@@ -47,3 +50,120 @@ def test_vectors_are_decoded_and_the_wrong_ones_named_with_file_and_line(check):
 def test_a_profile_whose_vectors_are_right_passes(check):
     code, out, errors = check("".join(PROFILE.splitlines(keepends=True)[:-2]))
     assert (code, errors) == (0, []) and "right" in out
+
+
+ESTATE = (
+    SITE
+    + """\
+collectors:
+  - {id: c1, link: field, registration: ONE, lines: [{id: c1-a}]}
+meters:
+  - {id: a-101, line: c1-a, profile: dlt645-2007-single-phase, address: "101"}
+"""
+)
+
+
+@pytest.fixture
+def said(tmp_path, capsys):
+    """What ``check`` says of a site file: its exit code and the errors."""
+
+    def run(text):
+        (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
+        code = main(["check", "-c", str(tmp_path / "site.yaml")])
+        return code, capsys.readouterr().err.splitlines()
+
+    return run
+
+
+def test_mistakes_that_only_plugins_see_are_told_beside_those_of_the_file(said):
+    code, errors = said(
+        ESTATE.replace("language:", "langage:").replace("registration:", "registraton:") + "metres: []\n"
+    )
+    assert code == 1
+    assert [one.split(" (")[0] for one in errors] == [
+        "site.yaml:1: there is no key hub.langage",
+        "site.yaml:5: there is no key collectors[c1].registraton",
+        "site.yaml:8: there is no key metres",
+    ]
+
+
+def test_an_unknown_plugin_is_one_mistake_and_not_one_for_each_thing_it_would_bring(said):
+    code, errors = said(ESTATE.replace("gprs: }", "gpsr: }"))
+    assert (code, errors) == (1, ["site.yaml:2: there is no plugin gpsr (did you mean gprs?)"])
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            '  - {id: a-102, line: c1-a, profile: dlt645-2007-single-phase, address: "000000000101"}\n',
+            "site.yaml:8: the line c1-a has the address 000000000101 twice: a-101 and a-102",
+        ),
+        (
+            "schedules: [{id: s, every: 1h, action: meter.raed}]\n",
+            "site.yaml:8: schedules[s]: there is no action meter.raed (did you mean meter.read?)",
+        ),
+        (
+            "schedules: [{id: s, every: 1h, target: {all: collectors}}]\n",
+            "site.yaml:8: schedules[s]: meter.read cannot act on a collector",
+        ),
+        (
+            "schedules: [{id: s, every: 1h, params: {entitties: [voltage]}}]\n",
+            "site.yaml:8: there is no key schedules[s].params.entitties (did you mean entities?)",
+        ),
+        (
+            "schedules: [{id: s, every: 1h, params: {entities: voltage}}]\n",
+            "site.yaml:8: schedules[s].params.entities is 'voltage'; a list is needed",
+        ),
+    ],
+)
+def test_what_could_never_work_is_named(said, more, expected):
+    code, errors = said(ESTATE + more)
+    assert code == 1 and len(errors) == 1 and errors[0].startswith(expected)
+
+
+def test_a_meter_that_is_disabled_may_keep_the_address_of_its_successor(said):
+    more = '  - {id: old, line: c1-a, profile: dlt645-2007-single-phase, address: "101", disabled: true}\n'
+    assert said(ESTATE + more) == (0, [])
+
+
+def test_two_collectors_with_one_registration_are_named(said):
+    twice = "lines: [{id: c1-a}]}\n  - {id: c2, link: field, registration: ONE}\n"
+    code, errors = said(ESTATE.replace("lines: [{id: c1-a}]}\n", twice))
+    assert code == 1 and "site.yaml:6: the collectors c1 and c2 have the same registration" in errors[0]
+
+
+def test_an_empty_file_is_a_mistake(said):
+    assert said("# later\n") == (1, ["site.yaml:1: the file is empty (it begins with hub:, plugins:, links:)"])
+
+
+def test_a_plugin_that_fails_is_a_mistake_and_what_it_would_bring_is_not(said, tmp_path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "toy.py").write_text("raise ValueError('broken toy')\n", encoding="utf-8")
+    more = "schedules: [{id: s, every: 1h, action: toy.play}]\n"
+    code, errors = said(ESTATE.replace("gprs: }", "gprs: , toy: }") + more)
+    told = [one for one in errors if one.startswith("site.yaml:")]
+    assert code == 1 and len(told) == 1
+    assert (
+        told[0].startswith("site.yaml:2: the plugin toy failed: ValueError: broken toy (at ") and "toy.py:1" in told[0]
+    )
+
+
+async def test_a_hub_refuses_a_schedule_that_could_never_work(tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text(ESTATE + "schedules: [{id: s, every: 1h, action: meter.raed}]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"site.yaml:8: schedules\[s\]: there is no action meter.raed"):
+        await Hub(load_site(file)).start()
+
+
+async def test_the_parameters_of_a_schedule_become_what_the_action_wants(tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        ESTATE + "schedules: [{id: s, every: 1h, action: meter.keep_power, params: {on: yes}}]\n", encoding="utf-8"
+    )
+    hub = Hub(load_site(file))
+    await hub.start()
+    try:
+        assert [one.params for one in hub.schedules] == [{"on": True}]
+    finally:
+        await hub.stop()

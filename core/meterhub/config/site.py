@@ -41,9 +41,20 @@ def load_site(path: Path) -> Site:
     What only plugins know (keys of link types, profiles, options) is checked later: ``check_options``,
     ``cross.check_link_types``, ``cross.check_profiles``.
     """
+    site, errors = read_site(path)
+    if errors or site is None:
+        raise ConfigErrors(bounded(errors))
+    return site
+
+
+def read_site(path: Path) -> tuple[Site | None, list[ConfigError]]:
+    """The entries of a site file that are right, and all its mistakes. Raises nothing.
+
+    None instead of the site when so much is missing that further checks would blame what is right.
+    """
     document = load_document(path)
     errors = document.errors
-    root = Map((), document.source, 1) if document.root is None else document.root
+    root = document.root
     site = None
     if isinstance(root, Map):
         complete = not errors
@@ -51,12 +62,13 @@ def load_site(path: Path) -> Site:
         site = _Reader(root, errors).site(path)
         if complete:
             check_references(root, site, errors)
+        if not complete or isinstance(root.get("plugins"), Seq | str):
+            site = None
     elif not isinstance(root, Lost):
+        message = "the file is empty" if root is None else "a site file is a mapping"
         hint = "it begins with hub:, plugins:, links:"
-        errors.append(ConfigError("a site file is a mapping", where=f"{document.source.name}:1", hint=hint))
-    if errors or site is None:
-        raise ConfigErrors(_bounded(in_order(errors)))
-    return site
+        errors.append(ConfigError(message, where=f"{document.source.name}:1", hint=hint))
+    return site, errors
 
 
 def check_options(entry: LinkEntry | CollectorEntry, schema: Mapping[Any, Any]) -> dict[str, Any]:
@@ -75,7 +87,9 @@ def _or_empty(config: Any, node: Map, name: str) -> Any:
     return Map((), node.source, node.line_of(name)) if config is None else config
 
 
-def _bounded(errors: list[ConfigError]) -> list[ConfigError]:
+def bounded(errors: list[ConfigError]) -> list[ConfigError]:
+    """The errors by file and line, each once; beyond ``MAX_ERRORS`` they are only counted."""
+    errors = in_order(errors)
     if len(errors) <= MAX_ERRORS:
         return errors
     rest = ConfigError(f"there are {len(errors) - MAX_ERRORS} more mistakes", where=errors[MAX_ERRORS].where)

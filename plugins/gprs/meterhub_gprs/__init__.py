@@ -30,6 +30,7 @@ def register_links() -> Iterable[LinkType]:
             open=open_link,
             collector_schema=COLLECTOR_SCHEMA,
             dial_in=True,
+            unique=("registration",),
             simulate=simulate,
             description="Transparent collectors (DTU, serial server) that dial in over TCP and name themselves.",
         )

@@ -91,8 +91,8 @@ def test_a_line_left_alone_is_the_line_of_the_field_room(write):
     assert len(names) == 10
 
 
-def test_an_empty_file_is_a_site_with_defaults(write, tmp_path):
-    site = load_site(write(""))
+def test_a_file_with_an_empty_section_is_a_site_with_defaults(write, tmp_path):
+    site = load_site(write("hub:\n"))
     assert (site.hub.name, site.hub.data, site.hub.operator) == ("MeterHub", tmp_path / "data", "main")
     assert (site.web.listen, site.meters, [one.id for one in site.sites]) == (("127.0.0.1", 8645), (), ["main"])
 
