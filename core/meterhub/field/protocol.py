@@ -11,6 +11,7 @@ from typing import Protocol as StructuralType
 from meterhub.errors import BadInput
 from meterhub.field.codec import Codec
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
+from meterhub.field.search import Search
 
 
 class Meter(StructuralType):
@@ -87,6 +88,10 @@ class Protocol(ABC):
 
         Each finding has ``address``, ``edition`` and ``profile``, the model to configure.
         """
+        return None
+
+    def search(self) -> Search | None:
+        """A new search for all unknown meters of a line, where that takes more than a few questions, or None."""
         return None
 
     def address(self, text: str) -> str:

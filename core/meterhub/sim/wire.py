@@ -106,8 +106,8 @@ class Wire:
         answer: bytes | None = None
         turnaround_s = 0.0
         for meter in meters:
-            said = meter.answer(frame)
-            if said is None or meter.only_at not in (0, self.speed):
+            said = meter.answer(frame) if meter.only_at in (0, self.speed) else None
+            if said is None:
                 continue
             if answer is not None:
                 self.collisions += 1

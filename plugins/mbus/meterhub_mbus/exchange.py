@@ -85,8 +85,15 @@ class Talk:
             self._memory[self.where] = self._bit
 
 
-def ask(frame: Frame, match: Callable[[Frame], bool], answer_bytes: int = ACK_BYTES, tries: int | None = None) -> Ask:
-    """A question that keeps the line for this conversation: a selection in between would take the meter away."""
+def ask(
+    frame: Frame,
+    match: Callable[[Frame], bool],
+    answer_bytes: int = ACK_BYTES,
+    tries: int | None = None,
+    hold: bool = True,
+) -> Ask:
+    """A question with the standard's time-out. It keeps the line for this conversation, unless ``hold`` is off: a
+    selection in between would take the meter away."""
     return Ask(
         frame,
         match,
@@ -94,7 +101,7 @@ def ask(frame: Frame, match: Callable[[Frame], bool], answer_bytes: int = ACK_BY
         timeout_bits=ANSWER_BITS,
         answer_bytes=answer_bytes,
         tries=tries,
-        hold=True,
+        hold=hold,
     )
 
 
