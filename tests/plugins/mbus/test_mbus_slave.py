@@ -47,7 +47,7 @@ def test_it_is_selected_by_what_fits_and_unselected_by_what_does_not(slave, fram
 def test_another_fabrication_number_does_not_select_it(slave):
     other = bytes.fromhex("78563412FFFFFFFF 0C78 05030201")
     assert say(slave, long_frame(0x53, 253, 0x52, other)) is None
-    assert say(slave, long_frame(0x53, 253, 0x52, other[:-4] + b"\x04\x03\xff\x0f")) is None
+    assert say(slave, long_frame(0x53, 253, 0x52, other[:-4] + b"\x04\x03\xff\x1f")) is None
     assert say(slave, long_frame(0x53, 253, 0x52, other[:-4] + b"\x04\x03\xff\xff")) == E5
 
 
@@ -70,7 +70,7 @@ def test_an_alarm_is_announced_and_asked_for_apart(slave):
     assert say(slave, "10 5A 01 5B 16") == E5
     slave.alarm = 0x08
     assert say(slave, "10 7B 01 7C 16")[4] & 0x20
-    assert say(slave, "10 7A 01 7B 16")[6:8] == b"\x71\x08" and say(slave, "10 5A 01 5B 16") == E5
+    assert say(slave, "10 5A 01 5B 16")[6:8] == b"\x71\x08" and say(slave, "10 7A 01 7B 16") == E5
 
 
 def test_a_new_speed_is_given_up_when_nothing_comes_there():
@@ -84,7 +84,7 @@ def test_a_new_speed_is_given_up_when_nothing_comes_there():
     assert slave.only_at == 0 and say(slave, "68 03 03 68 53 01 BD 11 16") == E5 and slave.only_at == 9600
     World.ms = 130_000
     assert slave.only_at == 0
-    say(slave, "68 03 03 68 53 01 BD 11 16")
-    say(slave, "10 7B 01 7C 16")
+    say(slave, "68 03 03 68 73 01 BD 31 16")
+    say(slave, "10 5B 01 5C 16")
     World.ms = 900_000
     assert slave.only_at == 9600
