@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from meterhub.devices.device import Status
 from meterhub.devices.entity import QUALITIES, Entity, State
 from meterhub.devices.states import Estate, StatesChanged
 from meterhub.store.engine import Reading
@@ -11,6 +12,7 @@ from meterhub.store.recorder import Recorder
 from meterhub.store.sqlite import SqliteStore
 
 QUALITY_NUMBER = {quality: number for number, quality in enumerate(QUALITIES)}
+NOT_YET = "it answered before, but not since the hub started"
 BOOLEAN_KINDS = ("switch", "boolean")
 
 
@@ -42,6 +44,8 @@ def _restore_page(latest: Iterable[Reading], by_number: Mapping[int, Entity]) ->
             device.answered_ms = measured_ms
         elif measured_ms == device.answered_ms:
             measured_ms = device.answered_ms  # one object for all values of a poll: 80,000 take 2.5 MB
+        if device.status is Status.NEVER_SEEN:
+            device.detail = NOT_YET
         known.state = State(value, QUALITIES[quality], measured_ms, measured_ms)
 
 

@@ -136,7 +136,7 @@ class LinkType:
     ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on
     such a link may have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:``
     itself. ``envelope``: what wraps the frames of a line that names no envelope itself, a type the plugin registers.
-    itself. ``unique`` are keys of ``collector_schema`` in which no two collectors of a link may be alike.
+    ``unique`` are keys of ``collector_schema`` in which no two collectors of a link may be alike.
     ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
     wire of ``meterhub.sim`` per collector id.
     """

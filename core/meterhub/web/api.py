@@ -64,4 +64,6 @@ def set_up(app: web.Application) -> None:
     app[ROUTES] = [*_routes(), *(route for module in MODULES for route in module.routes())]
     for route in app[ROUTES]:
         app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
     app.on_shutdown.append(api_live.close_all)

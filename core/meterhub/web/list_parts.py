@@ -110,7 +110,7 @@ def wall(rows: Sequence[Mapping[str, Any]], collection: Collection, texts: Texts
     return [
         {
             "name": block,
-            "counts": [(word, counts[block][word]) for word in values.ORDER if counts[block][word]],
+            "counts": [(word, counts[block][word]) for word in values.ORDER],
             "floors": [{"name": floor, "tiles": made} for floor, made in floors.items()],
         }
         for block, floors in blocks.items()

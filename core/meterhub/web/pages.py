@@ -168,7 +168,10 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     app.router.add_routes(pages_login.routes(site))
     for module in (pages_overview, pages_account, pages_device, pages_bulk, pages_list):
         for one in module.routes(site):
-            app.router.add_route(one.method, one.path, for_users(one.handler))
+            handler = for_users(one.handler)
+            app.router.add_route(one.method, one.path, handler)
+            if one.method == "GET":
+                app.router.add_route("HEAD", one.path, handler)
 
     async def error_page(request: web.Request, error: MeterHubError, code: str) -> web.StreamResponse:
         return pages_login.error_page(site, request, error, code)

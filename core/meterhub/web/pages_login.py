@@ -28,7 +28,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
     return [
         web.get(LOGIN_PATH, door.show),
         web.post(LOGIN_PATH, door.log_in),
-        web.get("/login/link/{secret}", door.by_link),
+        web.get("/login/link/{secret}", door.by_link, allow_head=False),
         web.post("/logout", door.log_out),
         web.get("/static/{path:.+}", static),
     ]

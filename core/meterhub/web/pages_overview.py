@@ -23,6 +23,16 @@ MOST_TROUBLE = 8
 MOST_COLLECTORS = 12
 MOST_RUNS = 6
 SPARK_HEIGHT = 54
+BROUGHT = {
+    "register_protocols": mark("Protocols"),
+    "register_links": mark("Links"),
+    "register_envelopes": mark("Envelopes"),
+    "register_profiles": mark("Meter models"),
+    "register_actions": mark("Commands"),
+    "register_collections": mark("Lists"),
+    "register_payments": mark("Payment companies"),
+}
+"""What the hooks bring, in words."""
 TROUBLE = (Status.NO_ANSWER, Status.LINK_DOWN, Status.REFUSED, Status.CONFIG_ERROR)
 
 
@@ -51,7 +61,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
             raise NotFound("there is no page /plugins", hint="the menu lists the pages")
         order = {"failed": 0, "disabled": 1, "running": 2}
         known = sorted(site.rooms.plugins(), key=lambda one: (order.get(one.state.value, 3), one.name))
-        return site.page(request, "plugins.html", plugins=[_plugin(one) for one in known])
+        return site.page(request, "plugins.html", plugins=[_plugin(one, site.texts(request)) for one in known])
 
     return [web.get("/", overview), web.get("/plugins", plugins)]
 
@@ -111,6 +121,7 @@ def _trouble(site: Site, meters: Sequence[Device], texts: Texts) -> dict[str, An
     return {
         "rows": [_cause(site, *cause, found, texts) for cause, found in ranked[:MOST_TROUBLE]],
         "more": len(ranked) > MOST_TROUBLE,
+        "unheard": sum(one.status is Status.NEVER_SEEN for one in meters),
         "total": sum(len(found) for found in causes.values()),
         "href": f"/{site.meters_list}?{query}",
     }
@@ -169,23 +180,26 @@ def _runs(site: Site, request: web.Request, texts: Texts) -> list[dict[str, Any]
         if device is not None:
             view = run_view(run, device, site.rooms.actions, texts, named=True)
             view["href"] = f"/devices/{device.id}#{run.id}"
-            view["why"] = (run.error or {}).get("message", "")
+            failure = view["error"] or {}
+            view["why"] = failure.get("why") or failure.get("message", "")
             shown.append(view)
         if len(shown) == MOST_RUNS:
             break
     return shown
 
 
-def _plugin(plugin: Any) -> dict[str, Any]:
+def _plugin(plugin: Any, texts: Texts) -> dict[str, Any]:
+    kind, _, package = plugin.origin.partition(" ")
+    origin = texts(mark("package %(name)s")) % {"name": package} if kind == "package" else plugin.origin
     return {
         "name": plugin.name,
         "version": plugin.version,
-        "origin": plugin.origin,
+        "origin": origin,
         "state": plugin.state.value,
         "reason": plugin.reason,
         "where": plugin.where,
         "last_error": plugin.last_error,
         "seconds": f"{plugin.seconds:.3f}" if plugin.seconds else "",
         "listed_at": plugin.listed_at,
-        "registered": [(hook, names) for hook, names in plugin.registered.items() if names],
+        "registered": [(texts(BROUGHT.get(hook, hook)), names) for hook, names in plugin.registered.items() if names],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from meterhub.actions import Actions
@@ -39,10 +40,31 @@ def run_view(run: Run, device: Device | None, actions: Actions, texts: Texts, *,
         "who": run.actor.partition(":")[2] or run.actor,
         "ms": run.created_ms,
         "read_back": _read_back(run, device, texts),
-        "error": run.error,
+        "error": _in_words(run.error, texts),
         "retry": retry,
         "again": [("reason", run.reason), *_params(run)],
     }
+
+
+WHY = {
+    "link_down": mark("The way to the meter is interrupted"),
+    "no_answer": mark("The meter did not answer"),
+    "bad_frame": mark("The answer was damaged"),
+    "refused": mark("The meter refused"),
+    "dropped": mark("It was not carried out any more"),
+    "bad_input": mark("The command was wrong"),
+    "not_allowed": mark("You may not do this"),
+    "store": mark("It could not be stored"),
+}
+"""Why a command failed, by the code of its error."""
+
+
+def _in_words(error: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any] | None:
+    """The error with ``why``, one line in the reader's language; '' where the message alone says it."""
+    if error is None:
+        return None
+    why = "" if texts.short == "en" else texts(WHY.get(error.get("code", ""), ""))
+    return {**error, "why": why}
 
 
 _NEVER_SENT = ("link_down", "dropped", "not_allowed", "bad_input")

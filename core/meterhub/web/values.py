@@ -49,7 +49,8 @@ def status(word: str, texts: Texts, watch: str = "", classes: str = "") -> str:
     pill = f'<span class="status tone-{tone} {classes}">{icon(mark_icon)}<span>{escape(texts(label))}</span></span>'
     if not watch:
         return pill
-    return f'<status-pill data-watch="{escape(watch)}" data-classes="{classes}">{pill}</status-pill>'
+    data = f'data-watch="{escape(watch)}" data-status="{escape(word)}" data-classes="{classes}"'
+    return f"<status-pill {data}>{pill}</status-pill>"
 
 
 def clock_time(ms: int, zone: tzinfo, now_ms: int | None = None) -> str:

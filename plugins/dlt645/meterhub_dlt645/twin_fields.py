@@ -21,6 +21,9 @@ PHASES_AT = (0x15, 0x29, 0x3D)
 """Where the quantities of the three phases begin."""
 RAW_BYTES = {"EF01": 127, "EF03": 149, "B220": 36, "C213": 12, "B6FF": 62}
 """Sizes of items whose layout nobody has told."""
+PARAMETERS = {"2007": "04", "1997": "C"}
+LIMIT_CENTI_KWH = 1000
+"""What the meter is set to warn at."""
 SETTLEMENTS = 13
 MOST_OF_A_RECORD = 3
 MAKERS_OWN = ("001D0000",)
@@ -165,7 +168,9 @@ def _scaled(value: int, places: int, decimals: int) -> int:
 
 
 def _energy(state: TwinState, edition: str, identifier: str, at_ms: int | None) -> int:
-    """0.01 kWh of the quantity and tariff that an identifier names."""
+    """0.01 kWh of the quantity and tariff that an identifier names; settings are limits, not readings."""
+    if identifier.startswith(PARAMETERS[edition]):
+        return LIMIT_CENTI_KWH
     if edition == "1997":
         tariff = int(identifier[3], 16)
         share = {"1": 100, "3": 100}.get(identifier[2], 0) * (20 if identifier[1] in "159" else 100) // 100

@@ -281,6 +281,44 @@ async def test_a_failed_command_says_why_and_offers_another_try(estate):
     assert "did not answer" in strip and "Try again" in strip and "data-final" in strip
 
 
+async def test_why_a_command_failed_stands_there_in_the_language_of_the_reader(estate):
+    estate.wire.deaf.add("a-101")
+    await log_in(estate)
+    await post(estate, "/account/language", [("language", "ja")])
+    await post(estate, "/devices/a-101/actions/meter.read", [])
+    run = estate.rooms.actions.recent("a-101")[0]
+    await run.done
+    assert "<strong>メーターが応答しませんでした</strong>" in await page(estate, f"/runs/{run.id}")
+    assert "メーターが応答しませんでした" in await page(estate, "/")
+
+
+async def test_everything_answers_is_not_said_of_meters_that_never_did(estate):
+    await log_in(estate)
+    for name in estate.rooms.estate:
+        device = estate.rooms.estate.get(name)
+        if device.kind == "meter":
+            device.status = Status.NEVER_SEEN
+    html = await page(estate, "/")
+    assert "60 meters have not answered yet" in html and "Everything answers" not in html
+
+
+async def test_the_wall_has_a_count_for_every_status_that_may_come(estate):
+    await log_in(estate)
+    html = await page(estate, "/meters?view=tiles")
+    head = html[html.index('<div class="wall">') :].split("</h2>")[0]
+    assert head.count('class="count"') == 7 and 'data-status="refused" hidden' in head
+
+
+async def test_pages_and_the_api_answer_a_head_request_and_a_login_link_is_not_spent_by_one(estate):
+    async with browser(estate.app) as client:
+        assert (await client.head("/healthz")).status == 200
+        assert (await client.head("/login/link/x")).status == 405
+    await log_in(estate)
+    answer = await estate.client.head("/meters")
+    assert answer.status == 200 and await answer.read() == b""
+    assert (await estate.client.head("/api/v1/devices")).status == 200
+
+
 async def test_a_viewer_sees_but_is_not_offered_and_may_not_switch(estate):
     await log_in(estate, "vera", "another pass phrase")
     html = await page(estate, "/devices/a-101")
@@ -370,6 +408,13 @@ async def test_plugins_say_where_they_failed(estate):
     html = await page(estate, "/plugins")
     assert html.index('id="toy"') < html.index('id="dlt645"')
     assert "config/plugins/toy.py:17" in html and "ZeroDivisionError" in html
+
+
+async def test_plugins_say_what_they_bring_in_the_words_of_the_reader(estate):
+    await log_in(estate)
+    await post(estate, "/account/language", [("language", "zh-CN")])
+    html = await page(estate, "/plugins")
+    assert "通信规约" in html and "软件包 meterhub_dlt645" in html and "register_" not in html
 
 
 async def test_static_files_may_be_kept_for_ever_and_nothing_else_is_served(estate):

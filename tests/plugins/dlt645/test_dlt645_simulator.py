@@ -51,6 +51,11 @@ def test_energy_grows_by_the_power_that_is_shown():
     assert abs(sum(hours) / 100 - used) < used * 0.2
 
 
+def test_a_limit_is_not_the_reading_it_limits():
+    found = state(twin_of())
+    assert found["alarm_energy"] == 1000 != found["energy_total"]
+
+
 def test_current_fits_power_and_voltage():
     found = state(twin_of())
     power_w = found["current"] / 1000 * found["voltage"] / 10 * 0.98

@@ -71,6 +71,18 @@
     }
   });
 
+  // A tile wears the tone of its status, and the head above it counts the statuses below.
+  function colour(tile, pill) {
+    const tone = [...pill.classList].find((one) => one.startsWith("tone-"));
+    tile.className = `tile ${tone}`;
+    const block = tile.closest(".wall > section");
+    for (const count of block?.querySelectorAll("h2 .count") || []) {
+      const n = block.querySelectorAll(`.tile status-pill[data-status="${count.dataset.status}"]`).length;
+      count.lastElementChild.textContent = n;
+      count.hidden = !n;
+    }
+  }
+
   customElements.define("status-pill", class extends HTMLElement {
     connectedCallback() { watch(this); }
     disconnectedCallback() { unwatch(this); }
@@ -81,6 +93,8 @@
       const copy = pill.cloneNode(true);
       if (this.dataset.classes) copy.classList.add(...this.dataset.classes.split(" "));
       this.replaceChildren(copy);
+      const tile = this.closest(".tile");
+      if (tile) colour(tile, copy);
     }
   });
 })();
