@@ -1,9 +1,11 @@
-"""Twins of collectors that dial in, register, breathe, and pass bytes to a simulated wire."""
+"""Twins of collectors: they call or are called, register, breathe, and pass bytes to a simulated wire."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from meterhub.field.calls.settings import heartbeat_packets
@@ -13,24 +15,61 @@ FIRST_REDIAL_S = 1.0
 LONGEST_REDIAL_S = 30.0
 
 
-class Twin(asyncio.Protocol):
-    """One collector's twin. ``wire`` is a ``meterhub.sim.wire.Wire``, ``world`` its ``World``."""
+def _same(data: bytes) -> bytes:
+    return data
 
-    def __init__(self, config: Mapping[str, Any], collector: CollectorConfig, wire: Any, world: Any) -> None:
-        host, self._port = config["listen"]
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a twin behaves on its connection. ``every_s`` None: it has no heartbeat.
+
+    ``dress`` and ``undress`` put its bytes into the form of the link and take the hub's out of it.
+    """
+
+    registration: bytes
+    heartbeat: bytes = b""
+    every_s: float | None = None
+    dress: Callable[[bytes], bytes] = _same
+    undress: Callable[[bytes], bytes] = _same
+
+
+def manners_of(config: Mapping[str, Any], collector: CollectorConfig) -> Manners:
+    """What a link's configuration says of its collectors; one that has no other packet breathes its registration."""
+    registration: bytes = collector.options.get("registration") or collector.id.encode()
+    heartbeat = (*heartbeat_packets(config), registration)[0]
+    return Manners(registration, heartbeat, config.get("heartbeat", {}).get("every"))
+
+
+class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
+    """One collector's twin. ``wire`` is a ``meterhub.sim.wire.Wire`` or works like one, ``world`` its ``World``."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        collector: CollectorConfig,
+        wire: Any,
+        world: Any,
+        manners: Manners | None = None,
+    ) -> None:
+        host, self._port = collector.options.get("connect") or config["listen"]
         self._host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        self._registration: bytes = collector.options.get("registration") or collector.id.encode()
-        self._every_s: float | None = config.get("heartbeat", {}).get("every")
-        self._heartbeat: bytes = (*heartbeat_packets(config), self._registration)[0]
+        self._called = bool(collector.options.get("connect"))
+        self._udp = config.get("transport") == "udp"
+        self._tls = "tls" in config
+        self._manners = manners or manners_of(config, collector)
         self._wire = wire
         self._clock = world.clock
         self._random = world.random(f"collector {collector.id}")
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None
         self._lost: asyncio.Future[None] | None = None
         self._breath: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Call, and call again when cut off, until cancelled."""
+        """Call, and call again when cut off, until cancelled; or wait to be called."""
+        if self._called:
+            server = await asyncio.get_running_loop().create_server(lambda: self, self._host, self._port)
+            async with server:
+                await server.serve_forever()
         wait_s = 0.0
         try:
             while True:
@@ -38,13 +77,24 @@ class Twin(asyncio.Protocol):
                 await self._clock.sleep(wait_s * (0.5 + self._random.random()))
                 self._lost = asyncio.get_running_loop().create_future()
                 try:
-                    await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
+                    await self._call()
                     wait_s = FIRST_REDIAL_S
                     await self._lost
                 except OSError:
                     wait_s = min(max(FIRST_REDIAL_S, wait_s * 2), LONGEST_REDIAL_S)
         finally:
             self.cut()
+
+    async def _call(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._udp:
+            await loop.create_datagram_endpoint(lambda: self, remote_addr=(self._host, self._port))
+        elif self._tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # its own hub, on this machine
+            await loop.create_connection(lambda: self, self._host, self._port, ssl=context)
+        else:
+            await loop.create_connection(lambda: self, self._host, self._port)
 
     def cut(self) -> None:
         """Break the connection, as when the power fails."""
@@ -53,19 +103,29 @@ class Twin(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register."""
-        self._transport = cast(asyncio.Transport, transport)
+        older, self._transport = self._transport, transport
+        if older is not None and older is not transport:
+            older.abort()  # called once more: the newest has the wire
         if self._wire is not None:
-            self._wire.receive = self._write
-        self._write(self._registration)
+            self._wire.receive = lambda data: self._write(self._manners.dress(data))
+        if not self._called:
+            self._write(self._manners.registration)
         self._breathe(first=True)
 
     def data_received(self, data: bytes) -> None:
         """The hub's bytes go on the wire."""
-        if self._wire is not None:
+        data = self._manners.undress(data)
+        if self._wire is not None and data:
             self._wire.send(data)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """As ``data_received``."""
+        self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cut off: ``run`` calls again."""
+        if self._called and self._transport is not None and not self._transport.is_closing():
+            return  # an older one has ended
         self._transport = None
         if self._breath is not None:
             self._breath.cancel()
@@ -73,15 +133,23 @@ class Twin(asyncio.Protocol):
             self._lost.set_result(None)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if self._udp:
+            cast(asyncio.DatagramTransport, self._transport).sendto(data)
+        else:
             self._transport.write(data)
 
     def _breathe(self, first: bool = False) -> None:
-        if self._every_s is None:
+        if self._breath is not None:
+            self._breath.cancel()
+        if self._manners.every_s is None:
             return
         if not first:
-            self._write(self._heartbeat)
-        self._breath = self._clock.call_later(self._every_s * (0.9 + 0.1 * self._random.random()), self._breathe)
+            self._write(self._manners.heartbeat)
+        self._breath = self._clock.call_later(
+            self._manners.every_s * (0.9 + 0.1 * self._random.random()), self._breathe
+        )
 
 
 async def simulate(

@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol, Channel):
                 self._pass_on(rest)
 
     def _attach(self, collector_id: str, packet: bytes) -> None:
-        framing = self._framing = self._link.framing(collector_id, packet)
+        framing = self._framing = self._link.frame(collector_id, packet)
         self._link.named(self)
         self._user = self._link.host.attach(collector_id, self)
         if self._cause:

@@ -60,6 +60,7 @@ class CallLink(Link):
             Mailbox(self._admit) if settings.udp else Door(self._admit, self._full, settings.tls)
         )
         self._dialler: Dialler | None = None
+        self._collectors: dict[str, CollectorConfig] = {}
         self._connections: set[Connection] = set()
         self._unnamed: dict[Connection, float] = {}
         """Callers not yet named, the oldest first, with the time when their patience ends."""
@@ -76,15 +77,26 @@ class CallLink(Link):
         """What knows callers; raises ``ConfigError`` for a registration used twice."""
         return Register(packets_of(collectors))
 
-    def framing(self, collector_id: str, packet: bytes) -> Framing:
+    @property
+    def heartbeats(self) -> tuple[bytes, ...]:
+        """The packets that are signs of life."""
+        return self._settings.heartbeats
+
+    def framing(self, collector: CollectorConfig, packet: bytes) -> Framing:
         """The framing of a new connection; ``packet`` is its registration, b'' when we called."""
-        packets = (packet, *self._settings.heartbeats) if packet else self._settings.heartbeats
-        return Sieve(packets)
+        return Sieve((packet, *self.heartbeats) if packet else self.heartbeats)
+
+    def frame(self, collector_id: str, packet: bytes) -> Framing:
+        """``framing`` for the collector with this id."""
+        return self.framing(self._collectors[collector_id], packet)
 
     async def open(self, host: LinkHost) -> None:
         """Listen and call; a port that is taken is tried again. Raises ``ConfigError`` for what never works."""
         self.host = host
+        self._collectors = {one.id: one for one in host.collectors}
         targets = {one.id: tuple(one.options["connect"]) for one in host.collectors if one.options.get("connect")}
+        if self._settings.listen is None:
+            _all_called(host.collectors)
         self._greeter = self.greeter([one for one in host.collectors if one.id not in targets])
         if self._settings.listen is not None:
             self._start_listening(*self._settings.listen)
@@ -209,6 +221,14 @@ class CallLink(Link):
             async with self._clock.timeout(1.0):
                 while self._connections:
                     await self._clock.sleep(0.01)
+
+
+def _all_called(collectors: Sequence[CollectorConfig]) -> None:
+    """Raises ``ConfigError`` for a collector that has no way to call, and is not called either."""
+    for one in collectors:
+        if not one.options.get("connect"):
+            hint = "give the link listen: address:port, or the collector connect: address:port"
+            raise ConfigError(f"the collector {one.id} can neither call nor be called", where=one.id, hint=hint)
 
 
 def packets_of(collectors: Sequence[CollectorConfig]) -> Mapping[bytes, str]:
