@@ -1,8 +1,8 @@
 """Changes of people and their rights: written with their audit row, and noticed wherever users are kept in memory.
 
 Every change commits together with its audit row, so the newest audit row is the sign that something changed. It is
-looked at after each change of our own and, when people are at work, every two seconds: that is how a hub notices what
-a command beside it, or another node, has done.
+looked at after each change of our own and, when people come or are at work, every two seconds: that is how a hub
+notices what a command beside it, or another node, has done.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from meterhub.clock import Clock
 from meterhub.errors import NotLoggedIn
+from meterhub.people.changes import Changes
 from meterhub.people.history import LoginHistory, Visitor, clean_address, summary
 from meterhub.people.passwords import Passwords, check_password
 from meterhub.people.sessions import Session, Sessions
@@ -23,6 +24,7 @@ class Logins:
         self,
         store: Store,
         clock: Clock,
+        changes: Changes,
         users: Users,
         sessions: Sessions,
         tokens: Tokens,
@@ -31,6 +33,7 @@ class Logins:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._changes = changes
         self._users = users
         self._sessions = sessions
         self._tokens = tokens
@@ -57,6 +60,7 @@ class Logins:
     async def check(self, account: str, password: str, visitor: Visitor) -> bool:
         """Whether the password is the account's ("": nobody's); raises ``TooMany`` before any costly step."""
         self.throttle.check(visitor.address, account)
+        await self._changes.look_if_due()
         params = {"user": account, "since_ms": self._clock.now() - WINDOW_MS}
         [state] = await self._store.query("people.login_state", params)
         wait_s = lock_left_s(state["failures"], state["last_ms"] or 0, self._clock.now()) if account else 0
@@ -84,6 +88,7 @@ class Logins:
     async def with_link(self, secret: str, visitor: Visitor, old_token: str = "") -> Session:
         """A new session by a login link, which is used up; raises ``TooMany`` or ``NotLoggedIn``."""
         self.throttle.check(visitor.address, "")
+        await self._changes.look_if_due()
         user = await self._tokens.use_link(secret)
         if user is None:
             await self._history.bad("", "", "link", visitor, "link_over")

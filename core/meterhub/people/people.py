@@ -34,7 +34,9 @@ class People:
         self.sessions = Sessions(store, clock, self.changes, self.users)
         self.tokens = Tokens(store, clock, self.changes, self.users)
         history = LoginHistory(store, clock)
-        self.logins = Logins(store, clock, self.users, self.sessions, self.tokens, self._passwords, history)
+        self.logins = Logins(
+            store, clock, self.changes, self.users, self.sessions, self.tokens, self._passwords, history
+        )
 
     @classmethod
     async def open(cls, store: Store, clock: Clock, permissions: Permissions | None = None) -> People:

@@ -6,6 +6,7 @@ import pytest
 from crowd import HOME, PASSWORD, Everybody
 
 from meterhub.errors import NotLoggedIn, TooMany
+from meterhub.people import commands
 from meterhub.people.history import Visitor, place, summary
 from meterhub.people.keys import csrf_fits, csrf_token
 from meterhub.people.people import People
@@ -24,6 +25,15 @@ async def test_login_and_the_session_lets_in(people: People, session: Session, a
     assert [(row["agent"], row["address"]) for row in await people.sessions.of_user(anna)] == [
         ("Firefox on Linux", "127.0.0.1")
     ]
+
+
+async def test_whoever_was_added_beside_the_running_hub_gets_in(
+    people: People, clock: MovableClock, tmp_path: Path
+) -> None:
+    await commands.add_user(tmp_path / "data", "kim", "owner", PASSWORD)
+    await clock.advance(3)
+    found = await people.logins.with_password("kim", PASSWORD, HOME)
+    assert found.user.name == "kim"
 
 
 async def test_only_a_hash_of_the_token_is_stored(store: SqliteStore, session: Session) -> None:
