@@ -14,6 +14,10 @@ from meterhub.web import values
 
 TONES = {RunState.QUEUED: "info", RunState.SENT: "info", RunState.CONFIRMED: "ok", RunState.FAILED: "bad"}
 MAX_VALUES = 12
+"""So many values are shown at once; the rest is folded."""
+MAX_FOLDED, MAX_ROWS = 300, 200
+WORDS = (mark("yuan"), mark("yuan/kWh"), mark("times"))
+"""Units of items that are words."""
 SHOWN_PARAMS = (str, bool, int)
 
 
@@ -27,6 +31,7 @@ def run_view(run: Run, device: Device | None, actions: Actions, texts: Texts, *,
             retry = f"/devices/{device.id}/actions/{action.name}"
     except NotFound:
         pass  # a plugin that left took its action with it; the run stays
+    shown = _read_back(run, device, texts)
     return {
         "id": run.id,
         "href": f"/runs/{run.id}",
@@ -39,7 +44,10 @@ def run_view(run: Run, device: Device | None, actions: Actions, texts: Texts, *,
         "was_sent": run.state is RunState.CONFIRMED or (run.error or {}).get("code") not in _NEVER_SENT,
         "who": run.actor.partition(":")[2] or run.actor,
         "ms": run.created_ms,
-        "read_back": _read_back(run, device, texts),
+        "read_back": shown[:MAX_VALUES],
+        "more": shown[MAX_VALUES:MAX_FOLDED],
+        "records": _records(run, texts),
+        "next": texts.pick((run.result or {}).get("next")),
         "error": _in_words(run.error, texts),
         "retry": retry,
         "again": [("reason", run.reason), *_params(run)],
@@ -75,13 +83,12 @@ def _params(run: Run) -> list[tuple[str, str]]:
 
 
 def _read_back(run: Run, device: Device | None, texts: Texts) -> list[dict[str, str]]:
-    """The values that the meter itself gave, by name and with unit; a read shows the first few."""
+    """The values that the meter itself gave, by name and with unit: those of entities, then items by name."""
     result = run.result or {}
-    brought = result.get("read_back") or result.get("values") or {}
-    if isinstance(brought, list):
-        return _items(brought, texts)
+    items = result.get("values") or {}
+    brought = result.get("read_back") or (items if isinstance(items, dict) else {})
     shown = []
-    for key, value in list(brought.items())[:MAX_VALUES]:
+    for key, value in brought.items():
         definition = device.definition(key) if device is not None else None
         if definition is None:
             shown.append({"name": str(key), "text": str(value)})
@@ -91,13 +98,27 @@ def _read_back(run: Run, device: Device | None, texts: Texts) -> list[dict[str, 
     failed = result.get("failed") or {}
     if failed:
         shown.append({"name": texts(mark("Not read")), "text": ", ".join(list(failed)[:MAX_VALUES])})
-    return shown
+    return shown + [_item(one, texts) for one in items] if isinstance(items, list) else shown
 
 
-def _items(items: list[Any], texts: Texts) -> list[dict[str, str]]:
-    """The items of a read by name: each has ``name``, ``value`` and ``unit``, and a value of None is none."""
-    shown = []
-    for one in items[:MAX_VALUES]:
-        text = f"{one['value']} {one['unit'] or ''}".strip() if one["value"] is not None else texts(mark("no value"))
-        shown.append({"name": str(one["name"]), "text": text})
-    return shown
+def _item(one: Any, texts: Texts) -> dict[str, str]:
+    """An item of a read by name: it has ``name``, ``value`` and ``unit``; a value of None is none."""
+    text = f"{one['value']} {texts(one['unit'] or '')}".strip() if one["value"] is not None else texts(mark("no value"))
+    return {"name": texts.pick({"en": one["name"], "zh": one.get("name_zh", "")}), "text": text}
+
+
+def _records(run: Run, texts: Texts) -> dict[str, list[Any]] | None:
+    """Records as a table: ``head``, then ``rows`` of a time and its values; a record may lack values of others."""
+    records = (run.result or {}).get("records")
+    if not records:
+        return None
+    head: dict[str, str] = {}
+    for record in records[:MAX_ROWS]:
+        for one in record["values"]:
+            name = texts.pick({"en": one["name"], "zh": one.get("name_zh", "")})
+            head.setdefault(one["key"], f"{name} {texts(one['unit'] or '')}".strip())
+    rows = []
+    for record in records[:MAX_ROWS]:
+        found = {one["key"]: one["value"] for one in record["values"]}
+        rows.append([record["time"].replace("T", " "), *(found.get(key) or "" for key in head)])
+    return {"head": [texts(mark("Time")), *head.values()], "rows": rows}

@@ -9,31 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
+from meterhub_dlt645.chinese import in_chinese
 from meterhub_dlt645.formats import Format, parse
+from meterhub_dlt645.table import BitField, Row, Variable, bit, read_table
 
 EDITIONS = ("2007", "1997")
 REPEAT_LIMIT = 300
 """More items than the longest data field can hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class BitField:
-    """Some bits of a word; ``words`` are the meanings of its values, empty for a yes/no bit."""
-
-    key: str
-    name: str
-    shift: int
-    width: int
-    words: tuple[tuple[int, str], ...] = ()
-
-    def value(self, word: int) -> str:
-        """``0`` or ``1``, or the meaning of the value."""
-        number = word >> self.shift & (1 << self.width) - 1
-        return dict(self.words).get(number, str(number))
+Names = tuple[str, str]
+"""English and Chinese."""
+SUFFIXES_ZH = {"tariff": " 费率{}", "settlement": " 上{}结算日", "": " 第{}项"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +34,7 @@ class Field:
     unit: str
     format: Format
     bits: tuple[BitField, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable place of a row: ``shift`` and ``mask`` in the identifier, its range, and what it counts."""
-
-    name: str
-    shift: int
-    mask: int
-    least: int
-    most: int
-
-    @property
-    def word(self) -> str:
-        """The word for the number in names: tariff, settlement, or none where the name holds a place for it."""
-        return {"tt": "tariff", "hh": "settlement", "x": "tariff" if self.least == 0 else ""}.get(self.name, "")
-
-    def of(self, number: int) -> int:
-        """Its value in an identifier."""
-        return number >> self.shift & self.mask
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a table, with what stands indented below it."""
-
-    pattern: str
-    variables: tuple[Variable, ...]
-    access: str
-    format: str
-    unit: str
-    name: str
-    name_zh: str
-    below: tuple[str, ...]
-    length: int = 0
-    """Not 0: only answers of so many bytes are of this form."""
+    name_zh: str = ""
 
 
 class Layout:
@@ -106,12 +60,11 @@ class Layout:
         "word",
     )
 
-    def __init__(self, identifier: str, row: Row, name: str, kind: str, fields: tuple[Field, ...]) -> None:
+    def __init__(self, identifier: str, row: Row, names: Names, kind: str, fields: tuple[Field, ...]) -> None:
         self.identifier = identifier
         self.access = row.access
-        self.name = name
-        self.name_zh = row.name_zh
-        self.key = slug(name)
+        self.name, self.name_zh = names
+        self.key = slug(self.name)
         self.kind = kind
         self.fields = fields
         self.size = sum(field.format.size for field in fields)
@@ -172,12 +125,12 @@ class Catalogue:
     def sized(self, layout: Layout, length: int) -> Layout:
         """The layout of an answer with ``length`` bytes: a maker may use an identifier in another way."""
         row = self._sized.get((layout.identifier, length)) if length != layout.size else None
-        return layout if row is None else self._with_items(layout.identifier, row, row.name)
+        return layout if row is None else self._with_items(layout.identifier, row, (row.name, row.name_zh))
 
     def makers_own(self, identifier: str) -> Layout:
         """The layout that one maker gives an identifier of the standard."""
         row = next(row for (pattern, _), row in self._sized.items() if pattern == identifier)
-        return self._with_items(identifier, row, row.name)
+        return self._with_items(identifier, row, (row.name, row.name_zh))
 
     def block_of(self, identifier: str) -> tuple[str, int] | None:
         """The block that holds the single item ``identifier``, and its place there; None when it is in no block."""
@@ -207,15 +160,7 @@ class Catalogue:
         return None
 
     def _layout(self, identifier: str, number: int, row: Row, block: Variable | None) -> Layout:
-        numbers = {one.name: one.of(number) for one in row.variables if one is not block}
-        name = row.name
-        if block is not None:
-            name = re.sub(" +(?=,|$)", "", name.replace("{" + block.name + "}", "")).replace("  ", " ")
-        name = re.sub(r"\{(\w+)\}", lambda match: str(numbers.get(match[1], match[0])), name)
-        for one in row.variables:
-            if one is not block and one.word and "{" not in row.name and numbers[one.name] > 0:
-                name += f", {one.word} {numbers[one.name]}"
-        layout = self._with_items(identifier, row, name)
+        layout = self._with_items(identifier, row, names_of(row, number, block))
         if block is not None and layout.kind == "fields":
             layout.repeats, layout.word, layout.first = True, block.word, block.least
             base = number & ~(block.mask << block.shift)
@@ -224,16 +169,16 @@ class Catalogue:
             )
         return layout
 
-    def _with_items(self, identifier: str, row: Row, name: str) -> Layout:
+    def _with_items(self, identifier: str, row: Row, names: Names) -> Layout:
         text = row.format.lstrip("*+")
         if text in ("raw", "none", "load", "joined"):
-            return Layout(identifier, row, name, text, ())
+            return Layout(identifier, row, names, text, ())
         members = tuple(text.strip("[]").split()) if text.startswith("[") else ()
         if members:
             fields = tuple(field for one in members for field in self._fields_of(one))
         else:
-            fields = tuple(self._fields(row, name, text))
-        layout = Layout(identifier, row, name, "fields", fields)
+            fields = tuple(self._fields(row, names, text))
+        layout = Layout(identifier, row, names, "fields", fields)
         layout.repeats = row.format[0] in "*+"
         layout.word, layout.first = ("tariff", 0) if row.format[0] == "*" else ("", 1)
         layout.members = () if layout.repeats else members
@@ -243,22 +188,40 @@ class Catalogue:
         layout = self.find(identifier)
         return layout.fields if layout is not None else ()
 
-    def _fields(self, row: Row, name: str, text: str) -> Iterator[Field]:
+    def _fields(self, row: Row, names: Names, text: str) -> Iterator[Field]:
         if text == "items" or text.startswith("@"):
             lines = row.below if text == "items" else self._layouts[text[1:]]
             for line in lines:
                 form, unit, item = (part.strip() for part in line.split("|"))
-                yield from fields(f"{name}: {item}", unit, form)
+                yield from fields((f"{names[0]}: {item}", f"{names[1]}：{in_chinese(item)}"), unit, form)
         else:
-            yield from fields(name, row.unit, text, tuple(bit(line) for line in row.below))
+            yield from fields(names, row.unit, text, tuple(bit(line) for line in row.below))
 
 
-def fields(name: str, unit: str, text: str, bits: tuple[BitField, ...] = ()) -> Iterator[Field]:
+def names_of(row: Row, number: int, block: Variable | None) -> Names:
+    """The names of an identifier: with its numbers put in, or said behind; without that of the variable of a block."""
+    shown = {one.name: str(one.of(number)) for one in row.variables if one is not block}
+    name, name_zh = row.name, row.name_zh
+    if block is not None:
+        name = re.sub(" *{" + block.name + "}", "", name)
+        name_zh = re.sub("[第上]?{" + block.name + "}次?", "", name_zh)
+    name, name_zh = (re.sub(r"\{(\w+)\}", lambda match: shown[match[1]], one) for one in (name, name_zh))
+    for one in row.variables:
+        if one is not block and one.word and shown[one.name] != "0":
+            name += "" if "{" in row.name else f", {one.word} {shown[one.name]}"
+            name_zh += "" if "{" in row.name_zh else SUFFIXES_ZH[one.word].format(shown[one.name])
+    return name, name_zh
+
+
+def fields(names: Names, unit: str, text: str, bits: tuple[BitField, ...] = ()) -> Iterator[Field]:
     """The fields of ``format`` or ``format*count``; a name's ``{n}`` takes the count, else it is appended."""
     form, _, count = text.partition("*")
     for number in range(1, int(count or 1) + 1):
-        one = name if not count else name.replace("{n}", str(number)) if "{n}" in name else f"{name} {number}"
-        yield Field(slug(one), one, unit, parse(form), bits)
+        name, name_zh = (
+            one if not count else one.replace("{n}", str(number)) if "{n}" in one else f"{one} {number}"
+            for one in names
+        )
+        yield Field(slug(name), name, unit, parse(form), bits, name_zh)
 
 
 def numbered(field: Field, word: str, number: int) -> Field:
@@ -266,52 +229,13 @@ def numbered(field: Field, word: str, number: int) -> Field:
     if word and number == 0:
         return field
     suffix = f"{word} {number}".strip()
-    return Field(f"{field.key}_{slug(suffix)}", f"{field.name}, {suffix}", field.unit, field.format, field.bits)
+    name_zh = field.name_zh + SUFFIXES_ZH[word].format(number)
+    return replace(field, key=f"{field.key}_{slug(suffix)}", name=f"{field.name}, {suffix}", name_zh=name_zh)
 
 
 def slug(name: str) -> str:
     """A key of the form ``[a-z0-9_]+``."""
     return re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def bit(line: str) -> BitField:
-    """``bit 1-2 | supply | Supply | 0 main, 1 auxiliary`` as an object."""
-    place, key, name, *words = (part.strip() for part in line.split("|"))
-    least, _, most = place.removeprefix("bit ").partition("-")
-    meanings = tuple(
-        (int(number), text)
-        for number, _, text in (one.strip().partition(" ") for one in "".join(words).split(",") if one)
-    )
-    return BitField(key, name, int(least), int(most or least) - int(least) + 1, meanings)
-
-
-def read_table(text: str) -> tuple[list[Row], dict[str, list[str]]]:
-    """The rows and the named layouts of a table."""
-    heads: list[tuple[str, list[str]]] = []
-    for line in text.splitlines():
-        if line.startswith("  "):
-            heads[-1][1].append(line.strip())
-        elif line and not line.startswith("#"):
-            heads.append((line, []))
-    layouts = {line[1:]: below for line, below in heads if line.startswith("@")}
-    return [read_row(line, tuple(below)) for line, below in heads if not line.startswith("@")], layouts
-
-
-def read_row(line: str, below: tuple[str, ...]) -> Row:
-    """One row: ``identifier ranges | access | format | unit | name | Chinese name``."""
-    place, access, form, unit, name, name_zh = line.split(" | ")
-    pattern, *ranges = place.split()
-    pattern, _, length = pattern.partition("#")
-    variables = tuple(variable(pattern, one) for one in ranges)
-    return Row(pattern, variables, access, form, unit, name, name_zh, below, int(length or 0))
-
-
-def variable(pattern: str, text: str) -> Variable:
-    """``tt=00..3F`` in ``0001tthh`` as an object."""
-    name, _, span = text.partition("=")
-    least, _, most = span.partition("..")
-    shift = 4 * (len(pattern) - pattern.index(name) - len(name))
-    return Variable(name, shift, (1 << 4 * len(name)) - 1, int(least, 16), int(most, 16))
 
 
 @lru_cache(maxsize=2)

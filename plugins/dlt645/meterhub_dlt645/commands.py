@@ -32,7 +32,14 @@ CLOSED_AFTER = {"meter.open_circuit": False, "meter.close_circuit": True}
 HOLD_CODES = {"meter.keep_power": ("3A", "3B"), "meter.alarm": ("2A", "2B")}
 """On and off."""
 ALLOW_CLOSE = "1B"
-PRESS = {"next": "press the button at the meter to close the relay"}
+PRESS = {
+    "next": {
+        "en": "press the button at the meter to close the relay",
+        "zh": "请按电表上的按键完成合闸",
+        "ja": "電力量計のボタンを押すと投入されます",
+    }
+}
+HINT = "keep-power or a wrong clock of the meter may be why: a command that is over by its clock is refused"
 READ_BACKS = 3
 """A relay takes its time: so often its state is read before the command counts as failed."""
 DEFAULT_VALID_FOR_S = 1200
@@ -63,10 +70,11 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
     else:
         silence = yield from remote(talk, meter, clock, spec.get("code", CODES[name]), spec)
     expected = CLOSED_AFTER[name]
-    closed = yield from read_until(talk, relay, expected)
+    closed, answer = yield from read_until(talk, relay, expected)
     if closed is expected:
-        detail = {"acknowledged": silence is None}
-        return CommandReply({relay.key: closed}, detail | (PRESS if spec.get("code") == ALLOW_CLOSE else {}))
+        seen = {relay.key: closed} | _contacts(meter, relay, answer)
+        waits = spec.get("code") == ALLOW_CLOSE and seen.get("relay") is not True
+        return CommandReply(seen, {"acknowledged": silence is None} | (PRESS if waits else {}))
     if silence is not None:
         raise silence
     raise Refused(
@@ -76,11 +84,21 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
     )
 
 
+def _contacts(meter: Meter, shown: Point, answer: bytes) -> dict[str, int | bool | str | None]:
+    """Where the relay itself is, if the answer to another point of its word says that, too."""
+    relay: Point | None = meter.points.get("relay")
+    return {relay.key: relay.take(answer, relay.at)[0]} if relay and relay.identifier == shown.identifier else {}
+
+
 def remote(talk: Talk, meter: Meter, clock: Clock, code: str, spec: Mapping[str, Any]) -> Dialogue[NoAnswer | None]:
     """One remote control command (1C), sent once. A command may have a level and an operator of its own."""
     options = {**meter.options, **{key: spec[key] for key in ("level", "operator", "valid_until") if key in spec}}
     data = authority(options) + bytes.fromhex(code + spec.get("delay", "00")) + valid_until(options, clock.now())
-    return (yield from tell(talk, REMOTE_CONTROL, data, "remote control"))
+    try:
+        return (yield from tell(talk, REMOTE_CONTROL, data, "remote control"))
+    except Refused as error:
+        error.hint = error.hint or HINT
+        raise
 
 
 def _by_write(talk: Talk, meter: Meter, spec: Mapping[str, Any]) -> Dialogue[NoAnswer | None]:
@@ -90,15 +108,15 @@ def _by_write(talk: Talk, meter: Meter, spec: Mapping[str, Any]) -> Dialogue[NoA
     return (yield from tell(talk, WRITE[talk.edition], data, "remote control"))
 
 
-def read_until(talk: Talk, point: Point, expected: int | bool | str) -> Dialogue[int | bool | str | None]:
-    """Read a state until it is what is expected, a few times; returns the last one."""
+def read_until(talk: Talk, point: Point, expected: bool) -> Dialogue[tuple[int | bool | str | None, bytes]]:
+    """Read a state until it is what is expected, a few times; returns the last one and the answer that holds it."""
     state: int | bool | str | None = None
     for _ in range(READ_BACKS):
         answer = yield from read_data(talk, point.identifier, point.length)
         state, _quality = point.take(answer, point.at)
         if state is expected:
             break
-    return state
+    return state, answer
 
 
 def hold(meter: Meter, name: str, clock: Clock, on: bool, state: Point) -> Dialogue[CommandReply]:
@@ -107,7 +125,7 @@ def hold(meter: Meter, name: str, clock: Clock, on: bool, state: Point) -> Dialo
     talk = Talk(meter, "2007")
     code = HOLD_CODES[name][not on]
     silence = yield from remote(talk, meter, clock, code, spec)
-    shown = yield from read_until(talk, state, on)
+    shown, _answer = yield from read_until(talk, state, on)
     if shown is on:
         known: dict[str, int | bool | str | None] = {state.key: shown} if state.key in meter.points else {}
         return CommandReply(known, {"on": on, "acknowledged": silence is None})

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from meterhub_dlt645.catalogue import Field, slug
+from meterhub_dlt645.chinese import in_chinese
 from meterhub_dlt645.formats import parse
 
 END_OF_CLASS, END_OF_RECORD = 0xAA, 0xE5
@@ -47,7 +48,11 @@ CLASSES: tuple[tuple[tuple[str, str, str], ...], ...] = (
 @lru_cache(maxsize=1)
 def class_fields() -> tuple[tuple[Field, ...], ...]:
     """The items of the six classes."""
-    return tuple(tuple(Field(slug(name), name, unit, parse(form)) for name, form, unit in one) for one in CLASSES)
+    return tuple(tuple(_field(*one) for one in fields) for fields in CLASSES)
+
+
+def _field(name: str, form: str, unit: str) -> Field:
+    return Field(slug(name), name, unit, parse(form), name_zh=in_chinese(name))
 
 
 def records(data: bytes, only: int = 0) -> Iterator[tuple[bool, list[tuple[Field, bytes]]]]:
@@ -55,7 +60,7 @@ def records(data: bytes, only: int = 0) -> Iterator[tuple[bool, list[tuple[Field
 
     ``only`` is the class that was asked for (0: all). A damaged record, or one with a wrong checksum, is not whole.
     """
-    time = Field("time", "Time", "", parse("YYMMDDhhmm"))
+    time = _field("Time", "YYMMDDhhmm", "")
     at = 0
     while data[at : at + 2] in (HEAD, DAMAGED_HEAD) and at + HEAD_BYTES <= len(data):
         items = [(time, data[at + 3 : at + HEAD_BYTES])]

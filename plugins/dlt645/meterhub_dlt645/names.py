@@ -13,7 +13,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from meterhub.errors import BadInput
-from meterhub_dlt645.catalogue import Layout, Row, catalogue, slug
+from meterhub_dlt645.catalogue import Layout, catalogue, slug
+from meterhub_dlt645.table import Row
 
 SUFFIXES = {
     "tariff": (r"_tariff_(?P<{0}>\d+)", r"费率(?P<{0}>\d+)"),

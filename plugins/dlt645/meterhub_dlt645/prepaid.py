@@ -17,6 +17,7 @@ from meterhub_dlt645.exchange import Talk
 from meterhub_dlt645.formats import with_point
 from meterhub_dlt645.purse import OPEN, PURSES, RECHARGE, REFUND, Purchase, Purse, Standing, fen, secure
 from meterhub_dlt645.signer import SIGNERS
+from meterhub_dlt645.values import value
 
 REPEATED = "repeated recharge"
 CONSUMED_SLACK = 5_000
@@ -143,5 +144,8 @@ def _moved(purchase: Purchase, before: Standing, after: Standing) -> bool:
 def told(standing: Standing) -> dict[str, Any]:
     """A purse's state as the result of an action."""
     amounts = {"balance": standing.balance, "remaining": standing.remaining, "overdrawn": standing.overdrawn}
-    shown = {name: None if value is None else with_point(value, 2) for name, value in amounts.items()}
-    return {"count": standing.count, **shown}
+    shown = {name: None if fen is None else with_point(fen, 2) for name, fen in amounts.items()}
+    values = [value("balance", "Balance", shown["balance"], "yuan")]
+    if standing.count is not None:
+        values.append(value("purchase_count", "Purchase count", str(standing.count)))
+    return {"count": standing.count, **shown, "values": values}

@@ -6,6 +6,7 @@ Supplements of 2009 on; the vendor forms carry an order number in place of count
 from __future__ import annotations
 
 from meterhub_dlt645.catalogue import Field, slug
+from meterhub_dlt645.chinese import in_chinese
 from meterhub_dlt645.formats import parse
 
 _PURCHASE = "UINT32.2 amount yuan, UINT32 purchase count, HEX4 MAC 1, DIGITS6 customer number, HEX4 MAC 2"
@@ -65,4 +66,4 @@ def _field(text: str) -> Field:
     form, *words = text.split()
     unit = words.pop() if words[-1] in UNITS else ""
     name = " ".join(words)
-    return Field(slug(name), name[0].upper() + name[1:], unit, parse(form))
+    return Field(slug(name), name[0].upper() + name[1:], unit, parse(form), name_zh=in_chinese(name))

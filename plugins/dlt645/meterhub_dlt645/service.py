@@ -24,6 +24,7 @@ from meterhub_dlt645.formats import parse
 from meterhub_dlt645.frame import FROM_METER, PLUS_33, Frame, assemble
 from meterhub_dlt645.names import layout_of
 from meterhub_dlt645.registers import write_data
+from meterhub_dlt645.values import value
 from meterhub_dlt645.words import OUTPUTS, SPEEDS
 
 BROADCAST_TIME, OUTPUT, FREEZE = 0x08, 0x1D, 0x16
@@ -40,6 +41,24 @@ ADDRESS_ITEM = {"2007": "04000401", "1997": "C032"}
 BROADCAST_SLACK_S = 300
 """By the standard a meter follows a broadcast only when it is off by less than five minutes, and once a day."""
 INSTANT_FREEZE_TIME = "05010001"
+NEXT = {
+    "address": {
+        "en": "give the meter this address in the configuration",
+        "zh": "请在配置中改为新地址",
+        "ja": "設定ファイルのアドレスも新しいものにしてください",
+    },
+    "speed": {
+        "en": "give the line this speed (baud) in the configuration, then read the meter",
+        "zh": "请在配置中把线路改为此波特率，然后抄读电表",
+        "ja": "設定ファイルの回線もこの速度にしてから検針してください",
+    },
+    "password": {
+        "en": "make new_password the meter's password in the configuration",
+        "zh": "请在配置中把 new_password 改为该表的密码",
+        "ja": "設定ファイルで new_password を計器のパスワードにしてください",
+    },
+}
+"""What a person has to do then."""
 
 
 def set_clock(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -63,7 +82,8 @@ def set_clock(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any
             where=meter.id,
             hint="a broadcast corrects up to five minutes, once a day; write the clock instead",
         )
-    return CommandReply(detail={"clock": shown.isoformat() if shown else None, "off_s": round(off_s)})
+    detail = {"clock": shown.isoformat() if shown else None, "off_s": round(off_s)}
+    return CommandReply(detail=detail | {"values": [value("off_s", "Clock off by", str(round(off_s)), "s")]})
 
 
 def _write_clock(talk: Talk, meter: Meter, now: datetime) -> Dialogue[None]:
@@ -115,7 +135,7 @@ def set_address(meter: Meter, edition: str, clock: Clock, params: Mapping[str, A
         raise Refused(
             f"the meter kept its address {meter.address}", where=meter.id, hint="many need a button pressed"
         ) from None
-    return CommandReply(detail={"address": address, "next": "give the meter this address in the configuration"})
+    return CommandReply(detail={"address": address, "next": NEXT["address"]})
 
 
 def _named(meter: Meter, address: str) -> Meter:
@@ -155,9 +175,7 @@ def set_speed(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any
     silence = yield from tell(talk, CHANGE_SPEED[edition], bytes((word,)), "another speed")
     if silence is not None:
         raise silence
-    return CommandReply(
-        detail={"speed": int(params["speed"]), "next": "give the line this speed (baud), then read the meter"}
-    )
+    return CommandReply(detail={"speed": int(params["speed"]), "next": NEXT["speed"]})
 
 
 def set_password(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -175,7 +193,7 @@ def set_password(meter: Meter, edition: str, clock: Clock, params: Mapping[str, 
     silence = yield from tell(Talk(meter, edition), CHANGE_PASSWORD[edition], data, "another password")
     if silence is not None:
         raise silence
-    return CommandReply(detail={"level": level, "next": "make new_password the meter's password in the configuration"})
+    return CommandReply(detail={"level": level, "next": NEXT["password"]})
 
 
 def _password(level: str, password: str) -> bytes:
@@ -201,7 +219,9 @@ def freeze(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) 
             frozen_at = None  # many meters keep no instant freezes apart
     if silence is not None and frozen_at is None:
         raise silence
-    return CommandReply(detail={"freeze": digits, "frozen_at": frozen_at, "acknowledged": silence is None})
+    shown = [value("frozen_at", "Frozen at", str(frozen_at))] if frozen_at else []
+    detail = {"freeze": digits, "frozen_at": frozen_at, "acknowledged": silence is None, "values": shown}
+    return CommandReply(detail=detail)
 
 
 def clear_demand(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:

@@ -43,12 +43,14 @@ class Twin(SimulatedMeter):
     """One meter. The knobs make it misbehave: ``silent`` (dead), ``lose_next`` (does as told, but the answer is lost),
     ``corrupt_next`` (spoils a byte of the answer), ``refuse`` (identifiers it does not know), ``event_waits`` (sets D5
     although its data are complete), ``echo_wildcard`` (answers under the address that was asked), ``cut_at`` (bytes of
-    an answer), ``button_pressed`` (False: no new address), ``no_blocks`` (refuses FF blocks)."""
+    an answer), ``button_pressed`` (False: no new address), ``no_blocks`` (refuses FF blocks), ``needs_button`` (a relay
+    that may close waits for ``press_button``)."""
 
     def __init__(self, edition: str, meter: Meter, world: Any) -> None:
         self.silent = self.lose_next = self.corrupt_next = False
         self.event_waits = self.echo_wildcard = self.no_blocks = False
         self.button_pressed = True
+        self.needs_button = False
         self.cut_at = LONGEST_DATA
         self.refuse: set[str] = set()
         self.edition = edition
@@ -92,6 +94,11 @@ class Twin(SimulatedMeter):
         """What nobody asked for, as meters with their own modem send it: a keep-alive, or an identifier's data."""
         self._asked = self._wire
         return self.say(0x91, bytes.fromhex(identifier)[::-1] + (self._data(identifier) or b"")).raw
+
+    def press_button(self) -> None:
+        """What the customer does at the meter: close the relay if that is allowed."""
+        if not self.state.commanded_open:
+            self.state.close_relay()
 
     def say(self, control: int, data: bytes = b"") -> Frame:
         """An answer of this meter."""

@@ -177,12 +177,12 @@ def _obey(twin: Twin, command: int, delay_s: int) -> bool:
     own = {int(spec["code"], 16): name for name, spec in twin.commands.items() if "code" in spec}.get(command)
     if own == "meter.open_circuit" and command != 0x1A:
         state.open_relay()
-    elif own == "meter.close_circuit":
+    elif own == "meter.close_circuit" and command != 0x1B:
         state.close_relay()
     elif command in (0x1A, 0x1D, 0x1E):
         state.open_relay(0 if command == 0x1A else delay_s)
     elif command in (0x1B, 0x1C):
-        state.close_relay()
+        state.close_relay(at_once=command == 0x1C or not twin.needs_button)
     elif command in (0x2A, 0x2B):
         state.alarm = command == 0x2A
     elif command in (0x3A, 0x3B):

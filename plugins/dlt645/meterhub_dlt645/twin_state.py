@@ -32,6 +32,8 @@ class TwinState:
         self._world = world
         self._curve = LoadCurve(random)
         self._opened_ms: int | None = None
+        self.commanded_open = False
+        """Whether the relay was told to open; until somebody presses the button it may be open without that."""
         self._close_at_ms: int | None = None
         self._missed = [0] * TARIFFS
         self._cleared = [0] * TARIFFS
@@ -75,16 +77,20 @@ class TwinState:
         if self._opened_ms is None:
             self._opened_ms = now
         self._close_at_ms = now + 1000 * for_s if for_s else None
+        self.commanded_open = True
 
-    def close_relay(self) -> None:
-        """Supply again."""
-        self._close(self.now_ms)
+    def close_relay(self, at_once: bool = True) -> None:
+        """Supply again, or only allow it (``at_once`` False)."""
+        self.commanded_open = False
+        if at_once:
+            self._close(self.now_ms)
 
     def _close(self, at_ms: int) -> None:
         if self._opened_ms is not None:
             for number in range(TARIFFS):
                 self._missed[number] += self._between(number + 1, self._opened_ms, at_ms)
         self._opened_ms = self._close_at_ms = None
+        self.commanded_open = False
 
     def _between(self, tariff: int, start_ms: int, end_ms: int) -> int:
         return self._curve.used_wms(tariff, end_ms) - self._curve.used_wms(tariff, start_ms)
@@ -171,7 +177,7 @@ class TwinState:
 
     def status_word_3(self) -> int:
         """Relay (bits 4, 6), alarm (7), credit-prepaid (9), keep-power (12)."""
-        open_bits = 0x50 if self.relay_open else 0
+        open_bits = self.relay_open << 4 | self.commanded_open << 6
         return open_bits | self.alarm << 7 | 1 << 9 | self.keep_power << 12
 
     def moment(self, ms: int | None = None) -> str:

@@ -1,4 +1,7 @@
-"""Items of a data field as the entries that ``decode`` prints: ``key``, ``name``, ``value``, ``unit``, ``valid``."""
+"""Items of a data field as the entries that ``decode`` prints.
+
+Each has ``key``, ``name``, ``name_zh``, ``value``, ``unit`` and ``valid``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meterhub_dlt645.catalogue import Field, Layout, catalogue
+from meterhub_dlt645.chinese import in_chinese
 from meterhub_dlt645.formats import parse
 from meterhub_dlt645.load_profile import records
 
@@ -16,21 +20,28 @@ FREEZE_ITEMS = (*range(0x0B), 0x10)
 """What a freeze holds, in the order of its block: time, energies, demands, powers."""
 
 
-def value(key: str, name: str, text: str | None, unit: str = "") -> dict[str, Any]:
+def value(key: str, name: str, text: str | None, unit: str = "", name_zh: str = "") -> dict[str, Any]:
     """One entry of ``values``; None as text is no value."""
-    return {"key": key, "name": name, "value": text, "unit": unit or None, "valid": text is not None}
+    found = {"key": key, "name": name, "name_zh": name_zh or in_chinese(name), "value": text, "unit": unit or None}
+    return found | {"valid": text is not None}
+
+
+def field_value(field: Field, text: str | None) -> dict[str, Any]:
+    """The entry of one item."""
+    return value(field.key, field.name, text, field.unit, field.name_zh)
 
 
 def field_values(field: Field, data: bytes, whole: bool = True) -> Iterator[dict[str, Any]]:
     """The entry of one item, and one for each of its known bits."""
     decoded = field.format.decode(data) if whole and len(data) == field.format.size else None
     if decoded is None:
-        yield value(field.key, field.name, None, field.unit)
+        yield field_value(field, None)
         return
-    yield value(field.key, field.name, field.format.show(decoded), field.unit)
+    yield field_value(field, field.format.show(decoded))
     if isinstance(decoded, int):
         for bit in field.bits:
-            yield value(f"{field.key}_{bit.key}", f"{field.name}: {bit.name}", bit.value(decoded))
+            name_zh = f"{field.name_zh}：{bit.name_zh}"
+            yield value(f"{field.key}_{bit.key}", f"{field.name}: {bit.name}", bit.value(decoded), name_zh=name_zh)
 
 
 def layout_values(layout: Layout, data: bytes, follows: bool = False) -> Iterator[dict[str, Any]]:
@@ -40,13 +51,13 @@ def layout_values(layout: Layout, data: bytes, follows: bool = False) -> Iterato
     """
     layout = catalogue("2007").sized(layout, len(data))
     if layout.kind == "raw" and data:
-        yield value(layout.key, layout.name, data.hex().upper())
+        yield value(layout.key, layout.name, data.hex().upper(), name_zh=layout.name_zh)
     elif layout.kind == "load":
         yield from load_values(layout, data)
     elif layout.kind == "joined":
         yield from joined_values(layout, data)
     elif layout.kind == "fields" and layout.identifier.startswith(PASSWORD_ITEMS):
-        yield value(layout.key, layout.name, "********")
+        yield value(layout.key, layout.name, "********", name_zh=layout.name_zh)
     elif layout.kind == "fields" and data:
         yield from item_values(layout, data, follows)
 
@@ -57,7 +68,7 @@ def item_values(layout: Layout, data: bytes, follows: bool) -> Iterator[dict[str
         data = data[:-1]  # some meters end a block so
     several = len(layout.fields) > 1 and (layout.members or layout.repeats)
     if not (several or follows or layout.fits(len(data))):
-        yield from (value(field.key, field.name, None, field.unit) for field in layout.fields)
+        yield from (field_value(field, None) for field in layout.fields)
         return
     for field, at in layout.items(len(data)):
         yield from field_values(field, data[at : at + field.format.size])
@@ -71,6 +82,7 @@ def load_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
                 if number > 1:
                     one["key"] += f"_{number}"
                     one["name"] += f", record {number}"
+                    one["name_zh"] += f" 第{number}条"
                 yield one
 
 
@@ -79,7 +91,7 @@ def joined_values(layout: Layout, data: bytes) -> Iterator[dict[str, Any]]:
     parts = data.removesuffix(END_OF_BLOCK).split(END_OF_BLOCK)
     edition, blocks = joined_blocks(layout.identifier)
     if edition == "2007" and len(parts) != len(blocks):
-        yield value(layout.key, layout.name, data.hex().upper())
+        yield value(layout.key, layout.name, data.hex().upper(), name_zh=layout.name_zh)
         return
     for identifier, part in zip(blocks, parts, strict=False):
         block = catalogue(edition).find(identifier)

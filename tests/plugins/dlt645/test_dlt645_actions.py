@@ -216,7 +216,14 @@ def test_keep_power_and_alarm_are_read_back():
 
 def test_the_tenant_is_told_to_press_the_button():
     one, twin, _ = house(commands={"meter.close_circuit": {"code": "1B", "relay": "relay_command"}})
-    assert "button" in act(one, twin, "meter.close_circuit")[1].detail["next"]
+    twin.needs_button = True
+    act(one, twin, "meter.open_circuit")
+    _, reply = act(one, twin, "meter.close_circuit")
+    assert reply.values == {"relay_command": True, "relay": False}
+    assert "button" in reply.detail["next"]["en"] and "按键" in reply.detail["next"]["zh"]
+    twin.press_button()
+    _, reply = act(one, twin, "meter.close_circuit")
+    assert reply.values == {"relay_command": True, "relay": True} and "next" not in reply.detail
 
 
 def test_a_relay_that_is_written_like_a_setting():

@@ -86,3 +86,27 @@ def test_the_documents_have_every_identifier():
         for row in ROWS[edition]:
             assert f"`{row.pattern}`" in page
             assert re.sub(r"\{(\w+)\}", r"\1", row.name_zh) in page
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_every_item_and_bit_has_a_chinese_name(edition):
+    for row in ROWS[edition]:
+        layout = catalogue(edition).find(first_of(row))
+        names = [one.name_zh for field in layout.fields for one in (field, *field.bits)]
+        for name in (layout.name_zh, *names):
+            left = re.sub("[ABC]相|AB|AC|BC|CA|ABC|JoyMeter|[A-Z0-9/]+|bit", "", name)
+            assert not re.search("[A-Za-z{]{2}", left) and re.search("[一-鿿]", name), (row.pattern, name)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "name"),
+    [
+        ("00010203", "正向有功电能 费率2 上3结算日"),
+        ("03010102", "上2次A相失压记录"),
+        ("00FE0003", "上3结算日结算时间"),
+        ("040502FF", "第二套费率电价"),
+        ("020A01FF", "A相电压谐波含量"),
+    ],
+)
+def test_chinese_names_hold_their_numbers(identifier, name):
+    assert catalogue("2007").find(identifier).name_zh == name

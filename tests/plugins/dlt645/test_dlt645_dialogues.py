@@ -188,7 +188,7 @@ def test_close_and_its_code():
     assert asked[0].data[8] == 0x1C and result.values == {"relay": True}
     allow = SampleMeter("m", ADDRESS, {}, one.points, {"meter.close_circuit": {"code": "1B", "relay": "relay_command"}})
     asked, result = rehearse(protocol().command(allow, "meter.close_circuit", {}), [ACCEPTED, CLOSED])
-    assert asked[0].data[8] == 0x1B and result.values == {"relay_command": True}
+    assert asked[0].data[8] == 0x1B and result.values == {"relay_command": True, "relay": True}
 
 
 def test_valid_until_is_in_the_meters_own_time():

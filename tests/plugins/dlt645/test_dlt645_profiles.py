@@ -89,7 +89,7 @@ def test_the_relay_of_each_profile_is_switched_and_read_back(name):
     twin = speaker.simulate(one, World())
     for action, closed in (("meter.open_circuit", False), ("meter.close_circuit", True)):
         _, reply = talk(speaker, speaker.command(one, action, {}), twin)
-        assert list(reply.values.values()) == [closed]
+        assert set(reply.values.values()) == {closed}
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "meter.credit" in profile(name).commands])
