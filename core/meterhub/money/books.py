@@ -1,0 +1,144 @@
+"""Which lines each event of money posts. The one place that knows what moves where.
+
+======================  =================================  =================================
+event (kind of line)    from                               to
+======================  =================================  =================================
+payment, first          clearing of the company            prepaid, or receivable (postpaid)
+payment, late, second   clearing of the company            suspense
+applied                 suspense                           prepaid, or receivable
+debt_paid               prepaid (server mode)              receivable
+delivery_sent           prepaid                            in_flight
+delivery_done           in_flight                          meter
+delivery_back           in_flight                          prepaid
+refund_planned          prepaid, receivable, or suspense   refunds_payable
+refund_dropped          refunds_payable                    where it was planned from
+refund_done             refunds_payable                    clearing of the company
+charge                  prepaid (server mode)              revenue
+charge_owed             receivable                         revenue
+fee                     fees of the company                clearing of the company
+======================  =================================  =================================
+
+A fee that the company gives back runs the other way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meterhub.errors import Conflict
+from meterhub.money import ledger
+from meterhub.money.ledger import Line, post
+from meterhub.money.states import Mode
+from meterhub.store.engine import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Posts the lines of events, all with one cause, in the caller's transaction."""
+
+    tx: Transaction
+    operator: str
+    at_ms: int
+    cause: str
+
+    def paid(self, payment: Row, account: Row | None) -> None:
+        """Money came: to the customer's credit, or (no account) to the money that has no order yet."""
+        target = ledger.SUSPENSE if account is None else _home(account)
+        self._post(
+            "payment", f"{payment['id']}", _clearing(payment), target, payment["amount_fen"], payment["order_no"]
+        )
+
+    def applied(self, payment: Row, account: Row) -> None:
+        """Money that waited becomes the customer's credit."""
+        ref, fen = f"{payment['id']}", payment["amount_fen"]
+        self._post("applied", ref, ledger.SUSPENSE, _home(account), fen, payment["order_no"])
+
+    def debt_paid(self, payment: Row, account: Row) -> None:
+        """What an account of server mode owes is paid first out of new credit."""
+        book = ledger.receivable(account["id"])
+        owed = min(-ledger.balance(self.tx, self.operator, book), payment["amount_fen"])
+        if owed > 0:
+            ref, order_no = f"{payment['id']}", payment["order_no"]
+            self._post("debt_paid", ref, ledger.prepaid(account["id"]), book, owed, order_no)
+
+    def sent(self, delivery: Row) -> None:
+        """Credit leaves for the meter."""
+        self._deliver("delivery_sent", delivery, ledger.prepaid, ledger.in_flight)
+
+    def delivered(self, delivery: Row) -> None:
+        """The meter has the credit."""
+        self._deliver("delivery_done", delivery, ledger.in_flight, ledger.on_meter)
+
+    def came_back(self, delivery: Row) -> None:
+        """The meter does not have the credit and will not get it by this sending."""
+        self._deliver("delivery_back", delivery, ledger.in_flight, ledger.prepaid)
+
+    def refund_planned(self, refund: Row, payment: Row, account: Row | None) -> None:
+        """Credit is set aside to be given back, from where the payment's money is now.
+
+        Raises ``Conflict`` when it is not there any more.
+        """
+        source = ledger.SUSPENSE if account is None or self.waits(payment) else _home(account)
+        self._refund("refund_planned", refund, source, ledger.REFUNDS_PAYABLE)
+
+    def refund_dropped(self, refund: Row) -> None:
+        """It was not given back after all: it returns to where it was taken from."""
+        planned = self._line("refund_planned", refund["no"])
+        assert planned is not None
+        self._refund("refund_dropped", refund, ledger.REFUNDS_PAYABLE, planned["source"])
+
+    def waits(self, payment: Row) -> bool:
+        """Whether a payment's money still waits for somebody to say what it is for."""
+        return payment["kind"] != "first" and self._line("applied", f"{payment['id']}") is None
+
+    def _line(self, kind: str, ref: str) -> Row | None:
+        return self.tx.one("ledger.line", {"operator": self.operator, "kind": kind, "ref": ref})
+
+    def refunded(self, refund: Row, payment: Row) -> None:
+        """The company gave it back."""
+        self._refund("refund_done", refund, ledger.REFUNDS_PAYABLE, _clearing(payment))
+
+    def charged(self, account: Row, ref: str, fen: int) -> None:
+        """What was used is paid out of the credit, the rest is owed; ``ref`` names the charge for ever."""
+        known = self.tx.all("ledger.charge", {"operator": self.operator, "ref": ref})
+        if known:
+            if sum(line["fen"] for line in known) != fen:
+                raise Conflict(f"the charge {ref} was booked with another amount", where=account["id"])
+            return
+        book, earned = ledger.prepaid(account["id"]), ledger.revenue(account["utility"])
+        here = 0 if account["mode"] == Mode.POSTPAID else min(ledger.balance(self.tx, self.operator, book), fen)
+        if here:
+            self._post("charge", ref, book, earned, here, "")
+        if fen > here:
+            self._post("charge_owed", ref, ledger.receivable(account["id"]), earned, fen - here, "")
+
+    def fee(self, provider: str, merchant: str, ref: str, fen: int) -> None:
+        """What the company kept (or, below zero, gave back) for a payment or refund of its bill."""
+        company, kept = ledger.clearing(provider, merchant), ledger.fees(provider)
+        if fen > 0:
+            self._post("fee", ref, kept, company, fen, "")
+        elif fen < 0:
+            self._post("fee", ref, company, kept, -fen, "")
+
+    def _deliver(self, kind: str, delivery: Row, source: ledger.BookOf, target: ledger.BookOf) -> None:
+        # A delivery that came back may be sent anew: each round has lines of its own.
+        ref, account = f"{delivery['id']}/{delivery['round']}", delivery["account"]
+        self._post(kind, ref, source(account), target(account), delivery["amount_fen"], delivery["order_no"])
+
+    def _refund(self, kind: str, refund: Row, source: str, target: str) -> None:
+        self._post(kind, refund["no"], source, target, refund["amount_fen"], refund["order_no"])
+
+    def _post(self, kind: str, ref: str, source: str, target: str, fen: int, order_no: str) -> None:
+        line = Line(kind, ref, source, target, fen, order_no)
+        post(self.tx, line, operator=self.operator, at_ms=self.at_ms, cause=self.cause)
+
+
+def _clearing(payment: Row) -> str:
+    return ledger.clearing(payment["provider"], payment["merchant"])
+
+
+def _home(account: Row) -> str:
+    """Where new money of an account goes."""
+    if account["mode"] == Mode.POSTPAID:
+        return ledger.receivable(account["id"])
+    return ledger.prepaid(account["id"])

@@ -1,0 +1,204 @@
+"""The counter: what a manager does with money. Everything is noted in the audit, in the transaction of the deed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from meterhub.clock import Clock
+from meterhub.errors import BadInput, Conflict
+from meterhub.money import accounts, cases
+from meterhub.money import delivery_steps as steps
+from meterhub.money.accounts import Opening
+from meterhub.money.books import Books
+from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.follow import check_supply
+from meterhub.money.ledger import CASH
+from meterhub.money.orders import Wish, account_of, create_attempt, create_order, new_number, order_of
+from meterhub.money.outbox import Outbox
+from meterhub.money.policy import Policy
+from meterhub.money.purse import PurseReading
+from meterhub.money.refunds import request_refund
+from meterhub.money.settle import apply_payment
+from meterhub.money.statements import PaymentState, PaymentStatement
+from meterhub.money.states import DeliveryState
+from meterhub.store.engine import Row, Transaction
+
+T = TypeVar("T")
+
+Note = Callable[[Transaction, str, str, str, Mapping[str, Any]], None]
+"""``note(tx, action, target, by, after)`` writes a row of the audit in the transaction of the deed."""
+
+
+class Till(Protocol):
+    """What the counter needs of the room of money."""
+
+    policy: Policy
+    outbox: Outbox
+
+    async def transact(self, fn: Callable[[Transaction], T]) -> T:
+        """One transaction; the outbox looks after it."""
+
+    def settle_in(self, tx: Transaction, evidence: Evidence) -> Outcome:
+        """Book a statement in the caller's transaction."""
+
+
+class Counter:
+    """Deeds of managers. ``by`` is the actor's id; reasons are kept with the deed."""
+
+    def __init__(self, till: Till, clock: Clock, note: Note) -> None:
+        self._till = till
+        self._clock = clock
+        self._note = note
+
+    async def open_account(self, opening: Opening) -> Row:
+        """See ``accounts.open_account``."""
+
+        def write(tx: Transaction) -> Row:
+            account = accounts.open_account(tx, opening, self._clock.now())
+            self._note(tx, "money.open_account", account["id"], opening.by, {"mode": account["mode"]})
+            return account
+
+        return await self._till.transact(write)
+
+    async def sell_for_cash(self, wish: Wish) -> Row:
+        """Take cash for an account: order, payment, ledger and what follows in one commit. Returns the order.
+
+        The same key again is the same sale.
+        """
+        now_ms = self._clock.now()
+        no = new_number("E", self._clock.random, now_ms)
+
+        def write(tx: Transaction) -> Row:
+            order = create_order(tx, wish, no, self._till.policy, now_ms)
+            if order["no"] != no:
+                return order
+            merchant = order["operator"]
+            attempt = create_attempt(tx, no, (CASH, merchant, CASH), "counter", now_ms)
+            fen = order["amount_fen"]
+            statement = PaymentStatement(attempt["no"], PaymentState.PAID, fen, attempt["no"], paid_ms=now_ms)
+            self._till.settle_in(tx, Evidence(CASH, merchant, CASH, Source.CASH, statement))
+            self._note(tx, "money.cash", no, wish.by, {"account": wish.account, "amount_fen": fen})
+            return order_of(tx, no)
+
+        return await self._till.transact(write)
+
+    async def refund(self, payment_id: int, fen: int, reason: str, by: str) -> Row:
+        """Give a payment, or part of it, back; see ``refunds.request_refund``."""
+
+        def write(tx: Transaction) -> Row:
+            payment = tx.one("money.payment", {"id": payment_id})
+            operator = self._till.policy.operator if payment is None else payment["operator"]
+            books = Books(tx, operator, self._clock.now(), by)
+            refund = request_refund(tx, payment_id, fen, reason, books, self._till.outbox)
+            self._note(tx, "money.refund", refund["no"], by, {"amount_fen": fen, "reason": reason})
+            order = tx.one("money.order", {"no": refund["order_no"]})
+            if order is not None:
+                check_supply(tx, account_of(tx, order["account"]), f"refund/{refund['no']}", self._till.outbox)
+            return refund
+
+        return await self._till.transact(write)
+
+    async def apply_late(self, payment_id: int, by: str) -> Row:
+        """Let a late payment do what its order wanted; returns the payment."""
+
+        def write(tx: Transaction) -> Row:
+            payment = tx.one("money.payment", {"id": payment_id})
+            if payment is None or payment["kind"] != "late":
+                raise BadInput(f"{payment_id} is no late payment")
+            order = order_of(tx, payment["order_no"])
+            if tx.one("money.refunded", {"payment": payment_id}) != {"fen": 0, "n": 0}:
+                raise Conflict("this payment is being given back", where=order["no"])
+            account = account_of(tx, order["account"])
+            if account["state"] != "open":
+                raise Conflict("the account takes no more credit", where=account["id"], hint="give the payment back")
+            now_ms = self._clock.now()
+            books = Books(tx, order["operator"], now_ms, by)
+            apply_payment(tx, payment, order, account, books, self._till.outbox)
+            cases.solve(tx, cases.LATE, f"{payment_id}", by=by, at_ms=now_ms)
+            self._note(tx, "money.apply_late", order["no"], by, {"payment": payment_id})
+            return payment
+
+        return await self._till.transact(write)
+
+    async def resolve_delivery(self, order_no: str, what: str, reason: str, by: str) -> Row:
+        """Decide on a delivery that waits for a person; returns it.
+
+        ``what``: ``arrived`` (the meter has it), ``not_arrived``, ``adopt_count`` (the meter's count is right, and the
+        books take it over), ``send_again`` (a delivery that came back). Raises ``Conflict``.
+        """
+        if not reason.strip():
+            raise BadInput("a decision needs a reason", hint="what was seen at the meter, and by whom")
+
+        def write(tx: Transaction) -> Row:
+            delivery = tx.one("money.delivery_of_order", {"order_no": order_no})
+            if delivery is None:
+                raise BadInput(f"the order {order_no} has no delivery")
+            desk = steps.Desk(tx, self._till.outbox, self._clock.now())
+            self._resolve(desk, delivery, what)
+            for kind in (cases.UNCERTAIN, cases.REFUSED, cases.COUNT_GAP):
+                cases.solve(tx, kind, f"{delivery['id']}/{delivery['sends']}", by=by, at_ms=desk.now_ms)
+            self._note(tx, f"money.delivery.{what}", order_no, by, {"reason": reason})
+            return desk.again(delivery)
+
+        return await self._till.transact(write)
+
+    def _resolve(self, desk: steps.Desk, delivery: Row, what: str) -> None:
+        unknown = delivery["state"] == DeliveryState.UNKNOWN and delivery["needs_person"]
+        if what in ("arrived", "not_arrived") and not unknown:
+            raise Conflict("this delivery is not in doubt", where=delivery["order_no"])
+        if what == "arrived":
+            steps.confirm(desk, delivery, PurseReading(None, None))
+        elif what == "not_arrived":
+            steps.fail(desk, delivery, "a person saw that it did not arrive")
+        elif what == "adopt_count":
+            desk.tx.update("money_accounts", {"id": delivery["account"]}, {"purchase_count": None})
+            steps.go_on(desk, delivery)
+            return
+        elif what == "send_again":
+            steps.send_anew(desk, delivery)
+            return
+        else:
+            raise BadInput(f"{what!r} is no decision", hint="arrived, not_arrived, adopt_count, send_again")
+        steps.hurry(desk, delivery)
+
+    async def freeze(self, account_id: str, by: str) -> Row:
+        """The first step to the end of an account: it takes no more orders."""
+
+        def write(tx: Transaction) -> Row:
+            account = accounts.freeze(tx, account_id)
+            self._note(tx, "money.freeze", account_id, by, {})
+            return account
+
+        return await self._till.transact(write)
+
+    async def close_account(self, account_id: str, meter_credit_fen: int, by: str) -> Row:
+        """The last step; see ``accounts.close_account``."""
+
+        def write(tx: Transaction) -> Row:
+            account = accounts.close_account(tx, account_id, meter_credit_fen, by, self._clock.now())
+            self._note(tx, "money.close_account", account_id, by, {"meter_credit_fen": meter_credit_fen})
+            return account
+
+        return await self._till.transact(write)
+
+    async def charge(self, account_id: str, ref: str, fen: int) -> Row:
+        """Let an account pay for what was used, and look whether its supply stays on."""
+
+        def write(tx: Transaction) -> Row:
+            account = accounts.charge(tx, account_id, ref, fen, self._clock.now())
+            check_supply(tx, account, f"charge/{ref}", self._till.outbox)
+            return account
+
+        return await self._till.transact(write)
+
+    async def printed(self, order_no: str, by: str) -> int:
+        """A receipt of an order is printed; returns how often it was printed before."""
+
+        def write(tx: Transaction) -> int:
+            order = order_of(tx, order_no)
+            tx.update("orders", {"no": order_no}, {"prints": order["prints"] + 1})
+            self._note(tx, "money.receipt", order_no, by, {"copy": order["prints"]})
+            return int(order["prints"])
+
+        return await self._till.transact(write)

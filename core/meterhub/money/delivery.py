@@ -1,0 +1,119 @@
+"""Delivery: a paid credit goes to its meter once, whatever is cut off, lost or late on the way.
+
+The purchase number is read from the meter, stored with one added, and committed before the first byte is sent. On any
+doubt the meter is asked for its count: a count that has reached the number means done, a count one below means that
+the same number is sent once more. A meter without a count is sent to once; in doubt a person decides (UNCERTAIN).
+
+Every step is: read the row, ask the meter one thing, commit. A stop anywhere leaves a row from which the next look
+goes on: ``planned`` (nothing was sent), ``sending`` (something may have been sent), ``unknown`` (ask the meter).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from meterhub.clock import Clock
+from meterhub.money import delivery_steps as steps
+from meterhub.money.amount import yuan
+from meterhub.money.asking import Answer, Ask
+from meterhub.money.outbox import Again, Outbox, wait_s
+from meterhub.money.purse import PurseReading
+from meterhub.store.engine import Row, Store, Transaction
+
+PARK = Again(None, "a person has to decide")
+
+
+class Deliveries:
+    """Carries deliveries, one look at a time; the handler of the outbox rows of kind ``delivery``."""
+
+    def __init__(self, store: Store, clock: Clock, ask: Ask, outbox: Outbox) -> None:
+        self._store = store
+        self._clock = clock
+        self._ask = ask
+        self._outbox = outbox
+
+    async def carry(self, row: Row) -> Again | None:
+        """Take the delivery of an outbox row as far as it goes now; None when it is over."""
+        delivery_id = json.loads(row["payload_json"])["delivery"]
+        while True:
+            (delivery,) = await self._store.query("money.delivery", {"id": delivery_id})
+            if delivery["state"] in ("confirmed", "not_delivered"):
+                return None
+            if delivery["needs_person"]:
+                return PARK
+            again = await self._step(delivery)
+            if again is not None:
+                return again
+
+    async def _step(self, delivery: Row) -> Again | None:
+        """One step; None to look at the row again at once."""
+        if delivery["state"] == "planned":
+            return await self._begin(delivery)
+        if delivery["state"] == "sending":
+            # Found, not made by this call: the hub stopped in the middle.
+            await self._commit(steps.doubt, delivery, "the hub stopped while this was being sent")
+            return None
+        return await self._find_out(delivery)
+
+    async def _begin(self, delivery: Row) -> Again | None:
+        """Read the count, store the next number, send."""
+        answer = await self._balance(delivery)
+        if not answer.ok:
+            return await self._put_off(delivery, answer)
+        begun = await self._commit(steps.begin, delivery, PurseReading.of(answer.result))
+        return await self._send(begun) if begun is not None else None
+
+    async def _find_out(self, delivery: Row) -> Again | None:
+        """Nobody knows whether the meter has it: only the meter can tell."""
+        answer = await self._balance(delivery)
+        if not answer.ok:
+            return await self._put_off(delivery, answer)
+        again = await self._commit(steps.judge, delivery, PurseReading.of(answer.result))
+        return await self._send(again) if again is not None else None
+
+    async def _send(self, delivery: Row) -> Again | None:
+        params = {"amount": yuan(delivery["amount_fen"]), "number": delivery["number"]}
+        key = f"delivery/{delivery['id']}/{delivery['sends']}"
+        answer = await self._ask("meter.credit", delivery["meter"], params, key, f"payment:{delivery['order_no']}")
+        if answer.ok:
+            await self._commit(steps.confirm, delivery, PurseReading.of(answer.result))
+            return None
+        if answer.code == "refused":
+            return await self._refused(delivery, answer)
+        if not answer.sent:
+            await self._commit(steps.not_sent, delivery, answer.message)
+            return Again(wait_s(delivery["tries"]), answer.message)
+        await self._commit(steps.doubt, delivery, answer.message)
+        return None if delivery["counted"] else PARK
+
+    async def _refused(self, delivery: Row, answer: Answer) -> Again | None:
+        """The meter said no. Its count tells whether that is all; without a count nobody can be sure."""
+        if not delivery["counted"]:
+            await self._commit(steps.doubt, delivery, answer.message)
+            return PARK
+        after = await self._balance(delivery)
+        if not after.ok:
+            await self._commit(steps.doubt, delivery, answer.message)
+            return Again(wait_s(delivery["tries"]), after.message)
+        await self._commit(steps.refused, delivery, PurseReading.of(after.result), answer.message)
+        return None
+
+    async def _balance(self, delivery: Row) -> Answer:
+        return await self._ask("meter.balance", delivery["meter"], {}, "", f"payment:{delivery['order_no']}")
+
+    async def _put_off(self, delivery: Row, answer: Answer) -> Again:
+        """The meter cannot be asked now; what is known stays as it is."""
+        changes = {"tries": delivery["tries"] + 1, "error": answer.message}
+        await self._store.transact(lambda tx: tx.update("deliveries", {"id": delivery["id"]}, changes))
+        return Again(wait_s(delivery["tries"]), answer.message)
+
+    async def _commit(self, step: Callable[..., Any], delivery: Row, *more: Any) -> Any:
+        """Run a step of ``delivery_steps`` in one transaction."""
+        now_ms = self._clock.now()
+
+        def write(tx: Transaction) -> Any:
+            return step(steps.Desk(tx, self._outbox, now_ms), delivery, *more)
+
+        return await self._store.transact(write)

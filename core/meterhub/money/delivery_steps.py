@@ -1,0 +1,172 @@
+"""The commits of a delivery: each function is one of them, and leaves a row from which a later look can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meterhub.errors import Conflict
+from meterhub.money import cases
+from meterhub.money.books import Books
+from meterhub.money.follow import fulfil
+from meterhub.money.outbox import Outbox
+from meterhub.money.purse import PurseReading
+from meterhub.money.states import DeliveryState, move_delivery
+from meterhub.store.engine import Row, Transaction
+
+ORDER_NUMBERS = 100
+"""Meters without a count know purchases by a number that must never come twice: the time, and two digits of the id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a step works with."""
+
+    tx: Transaction
+    outbox: Outbox
+    now_ms: int
+
+    def books(self, delivery: Row) -> Books:
+        """The ledger, with the delivery as the cause of its lines."""
+        return Books(self.tx, delivery["operator"], self.now_ms, f"delivery:{delivery['id']}")
+
+    def again(self, delivery: Row) -> Row:
+        """The row as it is now."""
+        row = self.tx.one("money.delivery", {"id": delivery["id"]})
+        assert row is not None
+        return row
+
+
+def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
+    """Store the purchase number, and the credit as on its way. The next thing is to send it.
+
+    None when it must not be sent: the meter's count is not the one in the books, and a person has to look.
+    """
+    account = desk.tx.one("money.account", {"id": delivery["account"]})
+    assert account is not None
+    known = account["purchase_count"]
+    if purse.count is not None and known is not None and purse.count != known:
+        detail = f"the meter has had {purse.count} purchases, the books know of {known}"
+        _call_person(desk, delivery, cases.COUNT_GAP, detail)
+        return None
+    counted = purse.count is not None
+    number = (
+        purse.count + 1 if purse.count is not None else desk.now_ms * ORDER_NUMBERS + delivery["id"] % ORDER_NUMBERS
+    )
+    changes = {
+        "number": number,
+        "counted": int(counted),
+        "count_before": purse.count,
+        "balance_before": purse.balance,
+        "sends": delivery["sends"] + 1,
+        "sent_ms": desk.now_ms,
+        "tries": 0,
+        "error": "",
+    }
+    if counted and known is None:
+        desk.tx.update("money_accounts", {"id": account["id"]}, {"purchase_count": purse.count})
+    move_delivery(desk.tx, delivery, DeliveryState.SENDING, **changes)
+    desk.books(delivery).sent(delivery)
+    return desk.again(delivery)
+
+
+def doubt(desk: Desk, delivery: Row, why: str) -> None:
+    """Something may have reached the meter: from here only the meter, or a person, says how it ended."""
+    move_delivery(desk.tx, delivery, DeliveryState.UNKNOWN, error=why)
+    if not delivery["counted"]:
+        _call_person(desk, delivery, cases.UNCERTAIN, why)
+
+
+def not_sent(desk: Desk, delivery: Row, why: str) -> None:
+    """No byte left for the meter: back to the beginning, under a number read anew."""
+    move_delivery(
+        desk.tx,
+        delivery,
+        DeliveryState.PLANNED,
+        error=why,
+        number=None,
+        round=delivery["round"] + 1,
+        tries=delivery["tries"] + 1,
+    )
+    desk.books(delivery).came_back(delivery)
+
+
+def judge(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
+    """What the meter's count says of a delivery in doubt. A row comes back when it is to be sent once more."""
+    number = delivery["number"]
+    if purse.count is None or purse.count < number - 1:
+        detail = f"the meter's count is {purse.count}, which does not fit to purchase {number}"
+        _call_person(desk, delivery, cases.COUNT_GAP, detail)
+        return None
+    if purse.count >= number:
+        confirm(desk, delivery, purse)
+        return None
+    move_delivery(desk.tx, delivery, DeliveryState.SENDING, sends=delivery["sends"] + 1)
+    return desk.again(delivery)
+
+
+def refused(desk: Desk, delivery: Row, purse: PurseReading, why: str) -> None:
+    """The meter said no; its count shows whether the credit is in all the same."""
+    if purse.count is not None and purse.count >= delivery["number"]:
+        confirm(desk, delivery, purse)
+        return
+    fail(desk, delivery, why)
+    _call_person(desk, desk.again(delivery), cases.REFUSED, why)
+
+
+def confirm(desk: Desk, delivery: Row, purse: PurseReading) -> None:
+    """The meter has the credit: the books, the order and the customer hear of it in one commit."""
+    changes = {"confirmed_ms": desk.now_ms, "balance_after": purse.balance, "error": "", "needs_person": 0}
+    move_delivery(desk.tx, delivery, DeliveryState.CONFIRMED, **changes)
+    desk.books(delivery).delivered(delivery)
+    if delivery["counted"]:
+        desk.tx.update("money_accounts", {"id": delivery["account"]}, {"purchase_count": delivery["number"]})
+    order = desk.tx.one("money.order", {"no": delivery["order_no"]})
+    assert order is not None
+    fulfil(desk.tx, order, desk.outbox, desk.now_ms)
+
+
+def fail(desk: Desk, delivery: Row, why: str) -> None:
+    """The meter does not have the credit: it is the customer's again, to be sent anew or given back."""
+    move_delivery(desk.tx, delivery, DeliveryState.NOT_DELIVERED, error=why, needs_person=0)
+    desk.books(delivery).came_back(delivery)
+
+
+def send_anew(desk: Desk, delivery: Row) -> None:
+    """A delivery that came back is planned once more, under a number read anew."""
+    move_delivery(
+        desk.tx,
+        delivery,
+        DeliveryState.PLANNED,
+        round=delivery["round"] + 1,
+        number=None,
+        counted=None,
+        tries=0,
+        error="",
+        needs_person=0,
+    )
+    key = f"{delivery['id']}/{delivery['round'] + 1}"
+    payload = {"delivery": delivery["id"]}
+    desk.outbox.put(desk.tx, "delivery", key, delivery["meter"], payload, operator=delivery["operator"])
+
+
+def go_on(desk: Desk, delivery: Row) -> None:
+    """A person has set right what held a planned delivery, or one in doubt, up."""
+    if not delivery["needs_person"]:
+        raise Conflict("nothing holds this delivery up", where=delivery["order_no"])
+    desk.tx.update("deliveries", {"id": delivery["id"]}, {"needs_person": 0, "tries": 0})
+    hurry(desk, delivery)
+
+
+def hurry(desk: Desk, delivery: Row) -> None:
+    """Let the outbox look at a delivery now."""
+    ref = f"{delivery['id']}/{delivery['round']}" if delivery["round"] else f"{delivery['id']}"
+    desk.outbox.wake_row(desk.tx, "delivery", ref)
+    desk.outbox.wake_row(desk.tx, "delivery", f"{delivery['id']}")
+
+
+def _call_person(desk: Desk, delivery: Row, kind: str, detail: str) -> None:
+    held = delivery["state"] != DeliveryState.NOT_DELIVERED
+    desk.tx.update("deliveries", {"id": delivery["id"]}, {"needs_person": int(held), "error": detail})
+    ref = f"{delivery['id']}/{delivery['sends']}"
+    more = {"operator": delivery["operator"], "at_ms": desk.now_ms, "order_no": delivery["order_no"]}
+    cases.flag(desk.tx, kind, ref, detail, **more)

@@ -1,0 +1,115 @@
+"""Orders: what a customer wants to pay for, stored before any payment company hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from meterhub.clock import utc
+from meterhub.errors import BadInput, Conflict, NotFound
+from meterhub.money.amount import positive, yuan
+from meterhub.money.policy import Policy
+from meterhub.money.states import OrderState, move_order
+from meterhub.store.engine import Row, Transaction
+
+MAX_KEY = 255
+OPEN_ATTEMPTS_MOST = 20
+"""Tries to pay one order; whoever needs more starts a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order to create. ``key`` is made by the client and names the order however often it is sent."""
+
+    account: str
+    amount_fen: int
+    key: str
+    by: str
+
+
+def new_number(prefix: str, random: Random, now_ms: int) -> str:
+    """``E20261124`` and 16 hex digits by chance: nobody guesses it, and both big companies take it."""
+    return f"{prefix}{utc(now_ms):%Y%m%d}{random.getrandbits(64):016x}"
+
+
+def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: int) -> Row:
+    """Store an order and return it; the one there is when the key was used for the same wish before.
+
+    Raises ``NotFound``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another amount or an
+    account that takes no more orders.
+    """
+    account = account_of(tx, wish.account)
+    if not 0 < len(wish.key) <= MAX_KEY:
+        raise BadInput(f"an order needs a key of 1 to {MAX_KEY} characters")
+    known = tx.one("money.order_by_key", {"account": wish.account, "client_key": wish.key})
+    if known is not None:
+        if known["amount_fen"] != wish.amount_fen:
+            raise Conflict("the key was used for another amount", where=known["no"], hint="use a new key")
+        return known
+    positive(wish.amount_fen, most=policy.most_fen)
+    if wish.amount_fen < policy.least_fen:
+        raise BadInput(f"the least that can be paid is {yuan(policy.least_fen)}")
+    if account["state"] != "open":
+        raise Conflict("the account is being closed and takes no more orders", where=wish.account)
+    tx.insert("orders", _row(account, wish, no, now_ms, now_ms + policy.expiry_s * 1000))
+    return order_of(tx, no)
+
+
+def _row(account: Row, wish: Wish, no: str, now_ms: int, expires_ms: int) -> Row:
+    place = {name: account[name] for name in ("operator", "scope", "meter")}
+    return {
+        **place,
+        "no": no,
+        "account": account["id"],
+        "amount_fen": wish.amount_fen,
+        "state": "created",
+        "client_key": wish.key,
+        "created_by": wish.by,
+        "created_ms": now_ms,
+        "expires_ms": expires_ms,
+    }
+
+
+def create_attempt(tx: Transaction, order_no: str, provider: tuple[str, str, str], way: str, now_ms: int) -> Row:
+    """Store a try to pay an order; ``provider`` is company, merchant and payment account. The order is ``paying``.
+
+    Raises ``Conflict`` for an order that is paid or whose time is over.
+    """
+    order = order_of(tx, order_no)
+    if order["state"] not in ("created", "paying"):
+        raise Conflict(f"the order is {order['state']} already", where=order_no)
+    if now_ms >= order["expires_ms"]:
+        raise Conflict("the time to pay this order is over", where=order_no, hint="start a new one")
+    tried = len(tx.all("money.attempts_of_order", {"order_no": order_no}))
+    if tried >= OPEN_ATTEMPTS_MOST:
+        raise Conflict("this order was tried too often", where=order_no, hint="start a new one")
+    no = f"{order_no}{tried:02d}"
+    company, merchant, account = provider
+    row = {"no": no, "operator": order["operator"], "order_no": order_no, "provider": company, "merchant": merchant}
+    times = {"created_ms": now_ms, "expires_ms": order["expires_ms"]}
+    more = {"payment_account": account, "way": way, "amount_fen": order["amount_fen"], "state": "new"}
+    tx.insert("attempts", {**row, **more, **times})
+    if order["state"] == OrderState.CREATED:
+        move_order(tx, order, OrderState.PAYING)
+    return attempt_of(tx, no)
+
+
+def account_of(tx: Transaction, account: str) -> Row:
+    """An account; raises ``NotFound``."""
+    return _found(tx.one("money.account", {"id": account}), "account", account)
+
+
+def order_of(tx: Transaction, no: str) -> Row:
+    """An order; raises ``NotFound``."""
+    return _found(tx.one("money.order", {"no": no}), "order", no)
+
+
+def attempt_of(tx: Transaction, no: str) -> Row:
+    """An attempt; raises ``NotFound``."""
+    return _found(tx.one("money.attempt", {"no": no}), "attempt", no)
+
+
+def _found(row: Row | None, what: str, name: str) -> Row:
+    if row is None:
+        raise NotFound(f"there is no {what} {name}")
+    return row

@@ -1,0 +1,145 @@
+"""The outbox: what must happen after a commit, as rows of that very commit, carried out until it is done.
+
+Rows with one lane are carried out one after the other, in their order; lanes run side by side. A handler must bear
+being called again for the same row: it may have been stopped after its effect and before the row was marked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meterhub.clock import Clock
+from meterhub.errors import MeterHubError
+from meterhub.store.engine import Row, Store, Transaction
+
+LANES = 200
+"""Rows under way at once."""
+LOOK_S = 30.0
+"""The longest time between two looks at the table."""
+WAITS_S = (5, 30, 120, 600, 3600)
+"""How long to wait after the first, second … failure; the last one for all that follow."""
+PARKED_MS = 253_402_300_799_000
+"""The end of the year 9999: until a person has acted."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The row is not done: look again in ``after_s`` seconds, or (None) when somebody wakes it."""
+
+    after_s: float | None
+    error: str = ""
+
+
+Handler = Callable[[Row], Awaitable[Again | None]]
+"""Carries out one row; None when it is done."""
+
+
+def wait_s(tries: int) -> float:
+    """How long to wait after so many failures."""
+    return WAITS_S[min(tries, len(WAITS_S) - 1)]
+
+
+class Outbox:
+    """Puts rows in and carries them out."""
+
+    def __init__(self, store: Store, clock: Clock, spawn: Callable[[str, Coroutine[Any, Any, Any]], Any]) -> None:
+        self._store = store
+        self._clock = clock
+        self._spawn = spawn
+        self._handlers: dict[str, Handler] = {}
+        self._busy: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def handle(self, kind: str, handler: Handler) -> None:
+        """Rows of this kind are carried out by ``handler``."""
+        self._handlers[kind] = handler
+
+    def put(
+        self,
+        tx: Transaction,
+        kind: str,
+        key: str,
+        lane: str,
+        payload: Mapping[str, Any],
+        *,
+        operator: str,
+        after_s: float = 0,
+    ) -> bool:
+        """Add a row in the caller's transaction, due in ``after_s`` seconds; False when its key is there already.
+
+        A kind that nobody carries out (no message service is set up) is kept as ``no_way``, so that it can be seen.
+        """
+        now_ms = self._clock.now()
+        state = "waiting" if kind in self._handlers else "no_way"
+        row = {"kind": kind, "key": key, "lane": f"{kind}/{lane}", "state": state, "operator": operator}
+        due_ms = now_ms + round(after_s * 1000)
+        content = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+        return tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms}) > 0
+
+    def wake(self) -> None:
+        """A commit has put rows in: look now."""
+        self._wake.set()
+
+    def wake_row(self, tx: Transaction, kind: str, key: str) -> None:
+        """Let a row that waits, or was parked, be carried out at once."""
+        tx.execute("outbox.hurry", {"kind": kind, "key": key, "now_ms": self._clock.now()})
+
+    async def run(self) -> None:
+        """Carry out rows until cancelled."""
+        while True:
+            self._wake.clear()
+            next_ms = await self.look()
+            wait = LOOK_S if next_ms is None else min(LOOK_S, max(0.0, (next_ms - self._clock.now()) / 1000))
+            try:
+                async with self._clock.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> int | None:
+        """Start all rows that are due; returns when the next one will be, None when nothing waits."""
+        rows = await self._store.query("outbox.heads", {"most": LANES + len(self._busy)})
+        now_ms = self._clock.now()
+        later = [row["next_ms"] for row in rows if row["next_ms"] > now_ms]
+        for row in rows:
+            if row["next_ms"] <= now_ms and row["lane"] not in self._busy and len(self._busy) < LANES:
+                self._busy.add(row["lane"])
+                self._spawn(f"outbox {row['lane']}", self._carry_out(row))
+        return min(later, default=None)
+
+    async def _carry_out(self, row: Row) -> None:
+        try:
+            await self._mark(row, await self._handled(row))
+        finally:
+            self._busy.discard(row["lane"])
+            self._wake.set()
+
+    async def _handled(self, row: Row) -> Again | None:
+        handler = self._handlers.get(row["kind"])
+        if handler is None:
+            return Again(3600, "nobody carries this out any more: is its plugin still listed?")
+        try:
+            return await handler(row)
+        except MeterHubError as error:
+            return Again(wait_s(row["tries"]), str(error))
+        except Exception as error:
+            log.exception("outbox %s %s failed", row["kind"], row["key"])
+            return Again(wait_s(row["tries"]), f"internal error: {type(error).__name__}")
+
+    async def _mark(self, row: Row, again: Again | None) -> None:
+        now_ms = self._clock.now()
+        if again is None:
+            changes: dict[str, Any] = {"state": "done", "done_ms": now_ms, "error": ""}
+        else:
+            next_ms = PARKED_MS if again.after_s is None else now_ms + round(again.after_s * 1000)
+            changes = {"next_ms": next_ms, "tries": row["tries"] + 1, "error": again.error}
+        # Whoever hurried the row while it was under way changed next_ms: its wish must not be lost.
+        key = {"id": row["id"], "next_ms": row["next_ms"]}
+        await self._store.transact(lambda tx: tx.update("outbox", key if again else {"id": row["id"]}, changes))

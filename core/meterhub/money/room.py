@@ -1,0 +1,120 @@
+"""The room of money: its parts put together, and what the web and the actions ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Any, TypeVar
+
+from meterhub.clock import Clock
+from meterhub.errors import NotFound
+from meterhub.money.asking import Ask
+from meterhub.money.counter import Counter, Note
+from meterhub.money.delivery import Deliveries
+from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.follow import DELIVERY
+from meterhub.money.merchants import Merchants
+from meterhub.money.orders import Wish, create_order, new_number
+from meterhub.money.outbox import Outbox
+from meterhub.money.paying import EXPIRE, Paying
+from meterhub.money.policy import Policy
+from meterhub.money.provider import Notice, NoticeAnswer
+from meterhub.money.refunding import Refunding
+from meterhub.money.settle import Settling
+from meterhub.money.supply import Supply
+from meterhub.store.engine import Row, Store, Transaction
+
+T = TypeVar("T")
+
+EXPIRE_AFTER_S = 30
+"""An order is ended a little after its time, when its attempts have been closed at the company."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What money gets from the rest of the hub."""
+
+    ask: Ask
+    spawn: Callable[[str, Coroutine[Any, Any, Any]], Any]
+    merchants: Merchants
+    note: Note
+    public_url: str = ""
+    zone: tzinfo = UTC
+
+
+class Money:
+    """All that can be done with money. ``run()`` carries out what is due until cancelled."""
+
+    def __init__(self, store: Store, clock: Clock, policy: Policy, outside: Outside) -> None:
+        self._store = store
+        self._clock = clock
+        self.policy = policy
+        self.merchants = outside.merchants
+        self.outbox = Outbox(store, clock, outside.spawn)
+        self._settling = Settling(policy, self.outbox)
+        self.deliveries = Deliveries(store, clock, outside.ask, self.outbox)
+        self.outbox.handle(DELIVERY, self.deliveries.carry)
+        parts = (store, clock, outside.merchants, self._settling, self.outbox, outside.public_url)
+        self.paying = Paying(*parts)
+        self.refunding = Refunding(*parts)
+        self.supply = Supply(store, clock, outside.ask, self.outbox, policy, outside.zone)
+        self.counter = Counter(self, clock, outside.note)
+
+    async def run(self) -> None:
+        """Carry out what the outbox holds until cancelled."""
+        await self.outbox.run()
+
+    async def order(self, wish: Wish) -> Row:
+        """Create an order, or find the one that holds the wish's key; see ``orders.create_order``."""
+        now_ms = self._clock.now()
+        no = new_number("E", self._clock.random, now_ms)
+
+        def write(tx: Transaction) -> Row:
+            order = create_order(tx, wish, no, self.policy, now_ms)
+            after_s = self.policy.expiry_s + EXPIRE_AFTER_S
+            self.outbox.put(tx, EXPIRE, order["no"], order["no"], {}, operator=order["operator"], after_s=after_s)
+            return order
+
+        return await self.transact(write)
+
+    async def notice(self, provider: str, account_id: str, notice: Notice) -> NoticeAnswer:
+        """Take a notice of a payment company and say what it wants to hear.
+
+        Raises ``NotFound`` for an account that there is not, ``NoticeRejected`` for what proves nothing, and
+        ``StoreError`` when it could not be kept; the company sends it again in these cases.
+        """
+        merchant = self.merchants.get(account_id, provider)
+        statement = merchant.account.parse_notice(notice)
+        if statement is None:
+            return merchant.account.notice_answer(True)
+        company, merchant_id, account = merchant.key
+        outcome = await self.settle(Evidence(company, merchant_id, account, Source.NOTICE, statement))
+        return merchant.account.notice_answer(outcome.accepted)
+
+    async def settle(self, evidence: Evidence) -> Outcome:
+        """Book a statement in one transaction; returns once it is safe on disk."""
+        now_ms = self._clock.now()
+        return await self.transact(lambda tx: self._settling.settle(tx, evidence, now_ms))
+
+    def settle_in(self, tx: Transaction, evidence: Evidence) -> Outcome:
+        """Book a statement in the caller's transaction."""
+        return self._settling.settle(tx, evidence, self._clock.now())
+
+    async def transact(self, fn: Callable[[Transaction], T]) -> T:
+        """One transaction, after which the outbox looks for what it put there."""
+        try:
+            return await self._store.transact(fn)
+        finally:
+            self.outbox.wake()
+
+    async def one(self, query: str, **params: Any) -> Row:
+        """The only row of a named query; raises ``NotFound``."""
+        rows = await self._store.query(query, params)
+        if not rows:
+            raise NotFound(f"there is no {next(iter(params.values()))}")
+        return rows[0]
+
+    async def all(self, query: str, **params: Any) -> list[Row]:
+        """The rows of a named query."""
+        return await self._store.query(query, params)

@@ -1,0 +1,92 @@
+"""Supply: an account whose credit is on the server is cut off at zero and switched on again when it is paid.
+
+Nothing is switched without a stored decision that says why and on what figures; a decision not to cut is stored too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from meterhub.clock import Clock, utc
+from meterhub.money import ledger
+from meterhub.money.asking import Ask
+from meterhub.money.follow import SUPPLY
+from meterhub.money.orders import account_of
+from meterhub.money.outbox import Again, Outbox, wait_s
+from meterhub.money.policy import Policy
+from meterhub.money.states import Mode
+from meterhub.store.engine import Row, Store, Transaction
+
+LOOK_AGAIN_S = 600
+COMMANDS = {"off": "meter.open_circuit", "on": "meter.close_circuit"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided: ``wanted`` is on or off; ``allow`` says whether it is done now."""
+
+    id: int
+    account: Row
+    wanted: str
+    allow: bool
+    reason: str
+
+
+class Supply:
+    """The handler of outbox rows of kind ``supply``."""
+
+    def __init__(self, store: Store, clock: Clock, ask: Ask, outbox: Outbox, policy: Policy, zone: tzinfo) -> None:
+        self._store = store
+        self._clock = clock
+        self._ask = ask
+        self._policy = policy
+        self._zone = zone
+        outbox.handle(SUPPLY, self.carry)
+
+    async def carry(self, row: Row) -> Again | None:
+        """Decide, switch, note what the meter confirmed; None when the supply is as it should be."""
+        account_id = json.loads(row["payload_json"])["account"]
+        decision = await self._store.transact(lambda tx: self._decide(tx, account_id))
+        if decision is None:
+            return None
+        if not decision.allow:
+            return Again(LOOK_AGAIN_S, decision.reason)
+        account = decision.account
+        key = f"supply/{decision.id}"
+        answer = await self._ask(COMMANDS[decision.wanted], account["meter"], {}, key, f"decision:{decision.id}")
+        if not answer.ok:
+            return Again(wait_s(row["tries"]), answer.message)
+        changes = {"supply": decision.wanted}
+        await self._store.transact(lambda tx: tx.update("money_accounts", {"id": account_id}, changes))
+        return None
+
+    def _decide(self, tx: Transaction, account_id: str) -> Decision | None:
+        account = account_of(tx, account_id)
+        if account["mode"] != Mode.SERVER or account["state"] == "closed":
+            return None
+        figures = self._figures(tx, account)
+        wanted = "on" if figures["credit_fen"] > 0 else "off"
+        if wanted == (account["supply"] or "on"):
+            return None
+        allow, reason = self._may(wanted, figures["hour"])
+        row = {"operator": account["operator"], "account": account_id, "meter": account["meter"], "wanted": wanted}
+        more = {"allow": int(allow), "reason": reason, "inputs_json": json.dumps(figures), "at_ms": self._clock.now()}
+        return Decision(tx.insert("policy_decisions", {**row, **more}), account, wanted, allow, reason)
+
+    def _figures(self, tx: Transaction, account: Row) -> dict[str, int]:
+        name, operator = account["id"], account["operator"]
+        credit = ledger.balance(tx, operator, ledger.prepaid(name))
+        owed = -ledger.balance(tx, operator, ledger.receivable(name))
+        hour = utc(self._clock.now()).astimezone(self._zone).hour
+        return {"credit_fen": credit - owed, "owed_fen": owed, "hour": hour}
+
+    def _may(self, wanted: str, hour: int) -> tuple[bool, str]:
+        if wanted == "on":
+            return True, "there is credit again"
+        start, end = self._policy.no_cut_hours
+        quiet = start <= hour < end if start <= end else hour >= start or hour < end
+        if quiet:
+            return False, f"nobody is cut off between {start} and {end} o'clock"
+        return True, "the credit is used up"

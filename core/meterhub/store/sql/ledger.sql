@@ -1,0 +1,38 @@
+-- name: ledger.line
+-- The line of an event.
+select * from ledger where operator = :operator and kind = :kind and ref = :ref;
+
+-- name: ledger.balance
+-- What a book holds.
+select fen from book_balances where operator = :operator and book = :book;
+
+-- name: ledger.keep_balance
+-- A book holds this now.
+insert into book_balances (operator, book, fen, guarded) values (:operator, :book, :fen, :guarded)
+on conflict (operator, book) do update set fen = excluded.fen;
+
+-- name: ledger.charge
+-- The lines of a charge: what credit covered, and what is owed.
+select * from ledger where operator = :operator and kind in ('charge', 'charge_owed') and ref = :ref;
+
+-- name: ledger.of_order
+-- All lines that an order caused, oldest first.
+select * from ledger where order_no = :order_no order by id;
+
+-- name: ledger.books
+-- All books of an operator with what they hold.
+select book, fen from book_balances where operator = :operator order by book;
+
+-- name: ledger.unequal
+-- Books whose kept balance is not the sum of their lines.
+with sides as (
+    select operator, target as book, fen from ledger union all select operator, source, -fen from ledger
+), sums as (select operator, book, sum(fen) as fen from sides group by operator, book)
+select coalesce(b.book, s.book) as book, coalesce(b.fen, 0) as kept, coalesce(s.fen, 0) as summed
+from book_balances b full join sums s on s.operator = b.operator and s.book = b.book
+where coalesce(b.operator, s.operator) = :operator and coalesce(b.fen, 0) <> coalesce(s.fen, 0) limit 100;
+
+-- name: ledger.of_account
+-- What moved in the books of an account, newest first.
+select * from ledger where operator = :operator and (source in (:prepaid, :in_flight, :on_meter, :receivable)
+    or target in (:prepaid, :in_flight, :on_meter, :receivable)) order by id desc limit :most;

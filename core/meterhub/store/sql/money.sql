@@ -1,0 +1,107 @@
+-- name: money.account
+-- One account.
+select * from money_accounts where id = :id;
+
+-- name: money.account_of_meter
+-- The account that is not closed, by its meter or by the link on its sticker.
+select * from money_accounts where (meter = :name or link = :name) and state <> 'closed' limit 1;
+
+-- name: money.accounts_like
+-- How many accounts a meter has had.
+select count(*) as n from money_accounts where meter = :meter;
+
+-- name: money.order
+-- One order.
+select * from orders where no = :no;
+
+-- name: money.order_by_key
+-- The order that holds a client's key.
+select * from orders where account = :account and client_key = :client_key;
+
+-- name: money.orders_of_account
+-- The newest orders of an account.
+select o.*, d.state as delivery_state, d.number, d.confirmed_ms, d.needs_person from orders o
+left join deliveries d on d.order_no = o.no where o.account = :account order by o.created_ms desc limit :most;
+
+-- name: money.orders_open
+-- Orders of an account whose end is not known yet.
+select no, state from orders where account = :account and state in ('created', 'paying', 'paid', 'refunding')
+and not (state = 'paid' and exists (select 1 from deliveries d where d.order_no = no and d.state = 'not_delivered'))
+limit 10;
+
+-- name: money.attempt
+-- One attempt to pay.
+select * from attempts where no = :no;
+
+-- name: money.attempts_of_order
+-- The attempts of an order, oldest first.
+select * from attempts where order_no = :order_no order by created_ms, no;
+
+-- name: money.attempts_open
+-- Attempts of an order that may still be paid, or were.
+select no from attempts where order_no = :order_no and state in ('new', 'pending', 'unknown', 'success') limit 1;
+
+-- name: money.payment_by_transaction
+-- The payment that a company's transaction is.
+select * from payments where provider = :provider and merchant = :merchant and transaction_id = :transaction_id;
+
+-- name: money.payment
+-- One payment.
+select * from payments where id = :id;
+
+-- name: money.payments_of_order
+-- The payments of an order, oldest first.
+select * from payments where order_no = :order_no order by id;
+
+-- name: money.refund
+-- One refund.
+select * from refunds where no = :no;
+
+-- name: money.refunds_of_order
+-- The refunds of an order, oldest first.
+select * from refunds where order_no = :order_no order by created_ms, no;
+
+-- name: money.refunded
+-- How much of a payment was given back, or is about to be.
+select coalesce(sum(amount_fen), 0) as fen, count(*) as n from refunds where payment = :payment and state <> 'closed';
+
+-- name: money.delivery
+-- One delivery.
+select * from deliveries where id = :id;
+
+-- name: money.delivery_of_order
+-- The delivery of an order.
+select * from deliveries where order_no = :order_no;
+
+-- name: money.deliveries_open
+-- Deliveries of an account that are under way.
+select id, state from deliveries where account = :account and state in ('planned', 'sending', 'unknown') limit 10;
+
+-- name: money.decisions_of
+-- The newest decisions on the supply of an account.
+select * from policy_decisions where account = :account order by id desc limit :most;
+
+-- name: cases.flag
+-- A case that needs a person.
+insert into anomalies (operator, kind, ref, order_no, detail, at_ms)
+values (:operator, :kind, :ref, :order_no, :detail, :at_ms) on conflict (kind, ref) do nothing;
+
+-- name: cases.solve
+-- Somebody has solved a case.
+update anomalies set solved_ms = :at_ms, solved_by = :by where kind = :kind and ref = :ref and solved_ms is null;
+
+-- name: cases.open
+-- Open cases, oldest first.
+select * from anomalies where operator = :operator and solved_ms is null order by id limit :most;
+
+-- name: cases.of_order
+-- All cases of an order.
+select * from anomalies where order_no = :order_no order by id;
+
+-- name: cases.one
+-- One case.
+select * from anomalies where id = :id;
+
+-- name: money.refund_parts
+-- How many refunds of a payment there were, those not carried out included: their numbers are used up.
+select count(*) as n from refunds where payment = :payment;

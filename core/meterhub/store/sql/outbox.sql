@@ -1,0 +1,20 @@
+-- name: outbox.put
+-- A thing to do after this commit; the same kind and key is one row.
+insert into outbox (operator, kind, key, lane, payload_json, state, next_ms, created_ms)
+values (:operator, :kind, :key, :lane, :payload_json,
+    :state, :due_ms, :now_ms) on conflict (kind, key) do nothing;
+
+-- name: outbox.heads
+-- The first waiting row of each lane, soonest first.
+select o.* from outbox o where o.state = 'waiting'
+and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
+order by o.next_ms limit :most;
+
+-- name: outbox.hurry
+-- A waiting row is due now. Its time always changes, so that whoever carries it out sees that it was wanted again.
+update outbox set next_ms = case when next_ms > :now_ms then :now_ms else next_ms - 1 end
+where kind = :kind and key = :key and state = 'waiting';
+
+-- name: outbox.of_order
+-- What was put out for an order.
+select * from outbox where key = :order_no or key like :order_no || '/%' order by id;

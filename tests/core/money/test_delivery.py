@@ -1,0 +1,202 @@
+"""Credit goes to its meter once, whatever is cut off or lost: invariants 8, 9, 10 and 11 of the domain model."""
+
+from __future__ import annotations
+
+import pytest
+
+from meterhub.errors import BadInput, Conflict
+
+
+async def nonzero(till):
+    return {name: fen for name, fen in (await till.books()).items() if fen}
+
+
+@pytest.mark.parametrize("fault", ["before", "lost", "after"])
+@pytest.mark.parametrize("action", ["meter.balance", "meter.credit"])
+async def test_8_and_9_any_loss_ends_in_one_credit(till, action, fault):
+    await till.account()
+    till.meters.fail[action] = [fault, fault]
+    first, second = await till.paid_order(), await till.paid_order(key="k2", fen=700)
+    await till.until_quiet(300)
+    assert till.meters.purses["a-101"].ledger == [(1, 5000), (2, 700)]
+    numbers = await till.rows("select number, state from deliveries order by id")
+    assert [(row["number"], row["state"]) for row in numbers] == [(1, "confirmed"), (2, "confirmed")]
+    assert [await till.state(no) for no in (first, second)] == ["fulfilled", "fulfilled"]
+    assert await nonzero(till) == {"clearing/acme/M1": -5700, "meter/a-101-1": 5700}
+    (account,) = await till.rows("select purchase_count from money_accounts")
+    assert account["purchase_count"] == 2
+
+
+async def test_the_number_is_stored_before_the_first_byte(till):
+    await till.account()
+    seen = []
+    real = till.meters.ask
+
+    async def ask(action, meter, params, key, cause):
+        if action == "meter.credit":
+            rows = await till.rows("select state, number, sends from deliveries")
+            seen.append((rows[0]["state"], rows[0]["number"] == params["number"], key.endswith(f"/{rows[0]['sends']}")))
+        return await real(action, meter, params, key, cause)
+
+    till.money.deliveries._ask = ask
+    till.meters.fail["meter.credit"] = ["lost", "before"]
+    await till.paid_order()
+    await till.until_quiet(300)
+    assert seen == [("sending", True, True)] * 3
+
+
+async def test_10_one_credit_per_meter_is_under_way_and_they_keep_their_order(till):
+    await till.account()
+    await till.account("a-102")
+    till.meters.fail["meter.balance"] = ["before"] * 4
+    for number in range(4):
+        await till.paid_order(fen=1000 + number, key=f"k{number}")
+        await till.paid_order("a-102-1", fen=2000 + number, key=f"k{number}")
+    with pytest.raises(Conflict):
+        await till.real.transact(lambda tx: tx.execute("update deliveries set state = 'unknown' where id in (1, 3)"))
+    await till.until_quiet(3600)
+    assert [fen for _, fen in till.meters.purses["a-101"].ledger] == [1000, 1001, 1002, 1003]
+    assert [fen for _, fen in till.meters.purses["a-102"].ledger] == [2000, 2001, 2002, 2003]
+
+
+@pytest.mark.parametrize("fault", ["lost", "after"])
+async def test_without_a_count_a_doubt_waits_for_a_person(till, fault):
+    await till.account(counted=False)
+    till.meters.fail["meter.credit"] = [fault]
+    no = await till.paid_order()
+    await till.until_quiet(86_400)
+    delivery = await till.delivery(no)
+    assert (delivery["state"], delivery["needs_person"], delivery["sends"]) == ("unknown", 1, 1)
+    assert await till.cases() == ["uncertain_delivery"]
+    assert (await till.books())["in_flight/a-101-1"] == 5000
+    what = "arrived" if fault == "after" else "not_arrived"
+    with pytest.raises(BadInput):
+        await till.money.counter.resolve_delivery(no, what, " ", "user:anna")
+    await till.money.counter.resolve_delivery(no, what, "the display shows it", "user:anna")
+    assert await till.cases() == []
+    if what == "not_arrived":
+        assert (await till.books())["prepaid/a-101-1"] == 5000
+        await till.money.counter.resolve_delivery(no, "send_again", "asked the tenant", "user:anna")
+        await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    assert till.meters.purses["a-101"].balance_fen == 5000
+    assert await nonzero(till) == {"clearing/acme/M1": -5000, "meter/a-101-1": 5000}
+
+
+async def test_without_a_count_what_was_certainly_not_sent_is_sent_later(till):
+    await till.account(counted=False)
+    till.meters.fail["meter.credit"] = ["before", "before"]
+    no = await till.paid_order()
+    await till.until_quiet(3600)
+    assert await till.state(no) == "fulfilled"
+    ((number, fen),) = till.meters.purses["a-101"].ledger
+    assert fen == 5000 and 10**14 < number < 10**16
+
+
+async def test_without_a_count_a_refusal_is_a_doubt_too(till):
+    await till.account(counted=False)
+    till.meters.purses["a-101"].limit_fen = 100
+    no = await till.paid_order()
+    await till.until_quiet()
+    assert await till.cases() == ["uncertain_delivery"]
+    assert (await till.delivery(no))["state"] == "unknown"
+
+
+async def test_a_meter_that_says_no_gives_the_credit_back_to_the_customer(till):
+    await till.account()
+    till.meters.purses["a-101"].limit_fen = 100
+    no = await till.paid_order()
+    await till.until_quiet()
+    assert (await till.delivery(no))["state"] == "not_delivered"
+    assert await till.cases() == ["refused_delivery"]
+    assert await nonzero(till) == {"clearing/acme/M1": -5000, "prepaid/a-101-1": 5000}
+    till.meters.purses["a-101"].limit_fen = 10**6
+    await till.money.counter.resolve_delivery(no, "send_again", "the limit was raised", "user:anna")
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    assert await till.cases() == []
+    assert await nonzero(till) == {"clearing/acme/M1": -5000, "meter/a-101-1": 5000}
+
+
+async def test_a_refusal_after_which_the_meter_is_silent_is_looked_into_later(till):
+    await till.account()
+    till.meters.purses["a-101"].limit_fen = 100
+    till.meters.fail["meter.balance"] = [None, "lost"]
+    no = await till.paid_order()
+    await till.until_quiet(2)
+    assert (await till.delivery(no))["state"] == "unknown"
+    await till.until_quiet(3600)
+    assert (await till.delivery(no))["state"] == "not_delivered"
+
+
+async def test_a_refusal_of_what_is_in_already_is_a_success(till):
+    await till.account()
+    real = till.meters._do
+
+    def refuse_after_crediting(action, meter, params):
+        answer = real(action, meter, params)
+        if action == "meter.credit":
+            from meterhub.money.asking import Answer
+
+            return Answer(code="refused", message="repeated recharge")
+        return answer
+
+    till.meters._do = refuse_after_crediting
+    no = await till.paid_order()
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    assert till.meters.purses["a-101"].ledger == [(1, 5000)]
+
+
+async def test_a_count_that_is_not_in_the_books_stops_the_meter_until_a_person_adopts_it(till):
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    till.meters.purses["a-101"].count = 7
+    no = await till.paid_order(key="k2")
+    await till.until_quiet(3600)
+    assert await till.cases() == ["count_gap"]
+    assert (await till.delivery(no))["state"] == "planned"
+    assert len(till.meters.purses["a-101"].ledger) == 1
+    await till.money.counter.resolve_delivery(no, "adopt_count", "a card was used", "user:anna")
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    assert till.meters.purses["a-101"].ledger[-1] == (8, 5000)
+
+
+async def test_a_count_that_went_back_is_never_sent_to_blindly(till):
+    await till.account()
+    till.meters.purses["a-101"].count = 5
+    till.meters.fail["meter.credit"] = ["lost"]
+    no = await till.paid_order()
+    till.meters.fail["meter.balance"] = [None, "before"]
+    await till.until_quiet(3)
+    till.meters.purses["a-101"].count = 2
+    await till.until_quiet(3600)
+    assert await till.cases() == ["count_gap"]
+    assert till.meters.purses["a-101"].ledger == []
+    await till.money.counter.resolve_delivery(no, "not_arrived", "the meter was exchanged", "user:anna")
+    assert await till.cases() == []
+
+
+async def test_what_is_not_in_doubt_cannot_be_decided(till):
+    await till.account()
+    no = await till.paid_order()
+    counter = till.money.counter
+    await till.until_quiet()
+    for what in ("arrived", "not_arrived", "adopt_count", "send_again"):
+        with pytest.raises(Conflict):
+            await counter.resolve_delivery(no, what, "why not", "user:anna")
+    with pytest.raises(BadInput):
+        await counter.resolve_delivery(no, "dance", "why not", "user:anna")
+    with pytest.raises(BadInput):
+        await counter.resolve_delivery("E1", "arrived", "why not", "user:anna")
+    assert await till.state(no) == "fulfilled"
+
+
+async def test_the_meter_silent_for_long_is_asked_until_it_answers(till):
+    await till.account()
+    till.meters.fail["meter.balance"] = ["lost"] * 50
+    no = await till.paid_order()
+    await till.until_quiet(50 * 3700)
+    assert await till.state(no) == "fulfilled"

@@ -1,0 +1,238 @@
+"""Money that goes back: invariants 7 and 11 of the domain model, and what a company may say of a refund."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from meterhub.errors import BadInput, Conflict, NotFound
+from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.statements import RefundState, RefundStatement
+from meterhub.money.states import Mode
+
+
+async def payment_of(till, order_no):
+    (row,) = await till.rows("select * from payments where order_no = ? and kind <> 'second'", order_no)
+    return row
+
+
+async def give_back(till, order_no, fen=5000, reason="moved out"):
+    payment = await payment_of(till, order_no)
+    return await till.money.counter.refund(payment["id"], fen, reason, "user:anna")
+
+
+async def nonzero(till):
+    return {name: fen for name, fen in (await till.books()).items() if fen}
+
+
+async def server_order(till, **more):
+    await till.account(mode=Mode.SERVER)
+    no = await till.paid_order(**more)
+    assert await till.state(no) == "fulfilled"
+    return no
+
+
+async def said(till, no, state, **more):
+    statement = RefundStatement("x", no, state, **more)
+    return await till.money.settle(Evidence("acme", "M1", "court", Source.NOTICE, statement))
+
+
+async def test_unspent_credit_on_the_server_goes_back(till):
+    no = await server_order(till)
+    await give_back(till, no)
+    assert await till.state(no) == "refunding"
+    assert (await till.books())["refunds_payable"] == 5000
+    await till.until_quiet()
+    assert await till.state(no) == "refunded"
+    assert await nonzero(till) == {}
+    assert till.company.money() == 0
+    assert ("message", f"{no}/refunded") in till.notes
+
+
+async def test_7_never_more_than_was_paid_and_never_what_was_used(till):
+    no = await server_order(till)
+    await till.money.counter.charge("a-101-1", "day/1", 1500)
+    with pytest.raises(Conflict, match="less than"):
+        await give_back(till, no, 5000)
+    await give_back(till, no, 3000)
+    with pytest.raises(Conflict, match="only 20.00"):
+        await give_back(till, no, 3000)
+    await give_back(till, no, 500)
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    assert await nonzero(till) == {"clearing/acme/M1": -1500, "revenue/energy": 1500}
+
+
+async def test_a_refund_needs_a_reason_an_amount_and_a_payment(till):
+    no = await server_order(till)
+    with pytest.raises(BadInput):
+        await give_back(till, no, reason=" ")
+    with pytest.raises(BadInput):
+        await give_back(till, no, 0)
+    with pytest.raises(NotFound):
+        await till.money.counter.refund(99, 100, "why", "user:anna")
+
+
+async def test_a_payment_goes_back_in_fifty_parts_at_most(till):
+    no = await server_order(till)
+    for _ in range(50):
+        await give_back(till, no, 1)
+    with pytest.raises(Conflict, match="50 parts"):
+        await give_back(till, no, 1)
+
+
+async def test_11_no_refund_while_the_delivery_is_in_doubt(till):
+    await till.account(counted=False)
+    till.meters.fail["meter.credit"] = ["lost"]
+    no = await till.paid_order()
+    await till.until_quiet()
+    with pytest.raises(Conflict, match="nobody knows"):
+        await give_back(till, no)
+    await till.money.counter.resolve_delivery(no, "not_arrived", "seen", "user:anna")
+    await give_back(till, no)
+    await till.until_quiet()
+    assert await till.state(no) == "refunded"
+    assert await nonzero(till) == {}
+
+
+async def test_what_the_meter_has_is_not_given_back(till):
+    await till.account()
+    no = await till.paid_order()
+    await till.until_quiet()
+    with pytest.raises(Conflict, match="meter has this credit"):
+        await give_back(till, no)
+
+
+async def test_a_refund_stops_a_delivery_that_was_not_begun(till):
+    await till.account()
+    till.meters.fail["meter.balance"] = ["before"] * 3
+    no = await till.paid_order()
+    with pytest.raises(Conflict, match="whole"):
+        await give_back(till, no, 100)
+    await give_back(till, no)
+    await till.until_quiet(3600)
+    assert await till.state(no) == "refunded"
+    assert till.meters.purses["a-101"].ledger == []
+    assert await nonzero(till) == {}
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_an_answer_lost_is_the_same_refund(till, fault):
+    no = await server_order(till)
+    till.company.fail["refund"] = [fault, None]
+    await give_back(till, no, 2000)
+    await till.until_quiet(3600)
+    assert till.company.money() == 3000
+    assert await nonzero(till) == {"clearing/acme/M1": -3000, "prepaid/a-101-1": 3000}
+    assert (await till.rows("select state from refunds"))[0]["state"] == "done"
+
+
+async def test_a_company_that_refuses_makes_a_case_and_is_asked_again(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = ["refused"] * 7 + [None]
+    await give_back(till, no)
+    await till.until_quiet(60)
+    assert await till.cases() == ["refund_refused"]
+    await till.until_quiet(5 * 3600)
+    assert await till.state(no) == "refunded"
+
+
+async def test_a_refund_that_takes_days_is_asked_about(till):
+    no = await server_order(till)
+    refund = await give_back(till, no)
+    till.company.fail["refund"] = ["after"]
+    await till.until_quiet(3)
+    one = till.company.trades[f"{no}00"].refunds[refund["no"]]
+    one["state"] = RefundState.PROCESSING
+    await till.until_quiet(10 * 3600)
+    assert await till.state(no) == "refunding"
+    assert (await till.rows("select state from refunds"))[0]["state"] == "processing"
+    one["state"] = RefundState.DONE
+    await till.until_quiet(3700)
+    assert await till.state(no) == "refunded"
+
+
+async def test_a_refund_that_cannot_reach_the_payer_needs_a_person(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = ["before"]
+    refund = await give_back(till, no)
+    assert await said(till, refund["no"], RefundState.ABNORMAL, reason="card closed") is Outcome.REFUND_NOTED
+    assert await till.cases() == ["refund_abnormal"]
+    assert await said(till, refund["no"], RefundState.DONE, amount_fen=5000) is Outcome.REFUND_DONE
+    assert await till.cases() == []
+    assert await till.state(no) == "refunded"
+
+
+@pytest.mark.parametrize("mode", [Mode.SERVER, Mode.METER])
+async def test_a_refund_that_was_not_carried_out_returns_to_the_customer(till, mode):
+    await till.account(mode=mode)
+    till.meters.fail["meter.balance"] = ["before"] * 9
+    till.company.fail["refund"] = ["before"] * 9
+    till.company.fail["query_refund"] = ["before"] * 9
+    no = await till.paid_order()
+    refund = await give_back(till, no)
+    assert await said(till, refund["no"], RefundState.CLOSED, reason="too late") is Outcome.REFUND_NOTED
+    assert await till.state(no) == ("fulfilled" if mode is Mode.SERVER else "paid")
+    assert (await till.books())["prepaid/a-101-1"] == 5000
+    assert await till.cases() == ["refund_closed"]
+    assert await said(till, refund["no"], RefundState.CLOSED) is Outcome.KNOWN
+    assert await said(till, refund["no"], RefundState.PROCESSING) is Outcome.KNOWN
+    assert await said(till, refund["no"], RefundState.DONE) is Outcome.CONTRADICTION
+    again = await give_back(till, no)
+    assert again["no"] != refund["no"]
+    assert await said(till, again["no"], RefundState.MISSING) is Outcome.REFUND_NOTED
+    assert await said(till, again["no"], RefundState.DONE, amount_fen=1) is Outcome.WRONG_AMOUNT
+    other = Evidence("other", "M1", "court", Source.NOTICE, RefundStatement("x", again["no"], RefundState.DONE))
+    assert await till.money.settle(other) is Outcome.OTHER_CHANNEL
+    assert await said(till, again["no"], RefundState.DONE, amount_fen=5000) is Outcome.REFUND_DONE
+
+
+async def test_a_partial_refund_that_was_not_carried_out_leaves_the_order_as_it_is(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = ["before"] * 3
+    refund = await give_back(till, no, 2000)
+    await said(till, refund["no"], RefundState.CLOSED)
+    assert await till.state(no) == "fulfilled"
+    assert (await till.books())["prepaid/a-101-1"] == 5000
+
+
+async def test_money_without_an_order_is_given_back_at_the_company_only(till):
+    from meterhub.money.statements import PaymentState, PaymentStatement
+
+    statement = PaymentStatement("E9", PaymentState.PAID, 100, "T9")
+    await till.money.settle(Evidence("acme", "M1", "court", Source.BILL, statement))
+    (payment,) = await till.rows("select * from payments")
+    refund = await till.money.counter.refund(payment["id"], 100, "unknown payer", "user:anna")
+    await till.until_quiet()
+    assert "refund_refused" in await till.cases()
+    assert await said(till, refund["no"], RefundState.DONE) is Outcome.REFUND_DONE
+    assert await nonzero(till) == {}
+
+
+async def test_a_late_payment_that_is_given_back_cannot_be_applied(till):
+    await till.account()
+    order = await till.order()
+    no = await till.start(order)
+    await till.until_quiet(1000)
+    till.company.trades[no] = replace(till.company.trades[no], state=RefundState.PROCESSING)
+    from meterhub.money.statements import PaymentState, PaymentStatement
+
+    statement = PaymentStatement(no, PaymentState.PAID, 5000, "T9")
+    await till.money.settle(Evidence("acme", "M1", "court", Source.NOTICE, statement))
+    (payment,) = await till.rows("select * from payments")
+    till.company.fail["refund"] = ["before"] * 5
+    await till.money.counter.refund(payment["id"], 5000, "too late", "user:anna")
+    with pytest.raises(Conflict, match="given back"):
+        await till.money.counter.apply_late(payment["id"], "user:anna")
+
+
+async def test_an_account_that_is_gone_from_the_site_file_is_waited_for(till):
+    no = await server_order(till)
+    court = till.merchants._all.pop("court")
+    await give_back(till, no)
+    await till.until_quiet(60)
+    assert await till.state(no) == "refunding"
+    till.merchants._all["court"] = court
+    await till.until_quiet(3700)
+    assert await till.state(no) == "refunded"
