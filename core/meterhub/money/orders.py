@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
+from typing import TYPE_CHECKING
 
 from meterhub.clock import utc
 from meterhub.errors import BadInput, Conflict, NotFound
@@ -11,6 +11,9 @@ from meterhub.money.amount import positive, yuan
 from meterhub.money.policy import Policy
 from meterhub.money.states import OrderState, move_order
 from meterhub.store.engine import Row, Transaction
+
+if TYPE_CHECKING:
+    from random import Random
 
 MAX_KEY = 255
 OPEN_ATTEMPTS_MOST = 20

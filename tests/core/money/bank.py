@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 
 from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
 from meterhub.money.amount import parse_yuan, yuan
@@ -158,9 +157,7 @@ class CompanyAccount(PaymentAccount):
             for trade in self.company.trades.values()
             for no, one in trade.refunds.items()
         ]
-        return await self.company.call(
-            "bill", lambda: Bill(day if isinstance(day, date) else date.today(), tuple(rows))
-        )
+        return await self.company.call("bill", lambda: Bill(day, tuple(rows)))
 
     async def test(self):
         return await self.company.call("test", lambda: "keys and connection work")
