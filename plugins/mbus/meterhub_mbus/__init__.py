@@ -1,13 +1,17 @@
 """Wired M-Bus (EN 13757) and CJ/T 188: water, heat, gas and electricity meters on a two-wire bus.
 
-``decode_frame`` and ``decode_cjt188`` are for whoever wants link frames without a hub: bytes in, objects out, no I/O.
+``decode_telegram`` and ``records`` explain a telegram with its records, ``decode_frame`` only the link frame, and
+``decode_cjt188`` a frame of CJ/T 188. They are for whoever wants that without a hub: bytes in, objects out, no I/O.
 """
 
 from __future__ import annotations
 
 from meterhub_mbus.cjt188.explain import decode_cjt188
+from meterhub_mbus.explain import records
 from meterhub_mbus.frame import Frame, decode_frame
+from meterhub_mbus.record import Record
+from meterhub_mbus.telegram import Telegram, decode_telegram
 
-__all__ = ["Frame", "decode_cjt188", "decode_frame"]
+__all__ = ["Frame", "Record", "Telegram", "decode_cjt188", "decode_frame", "decode_telegram", "records"]
 
 requires_api = 1

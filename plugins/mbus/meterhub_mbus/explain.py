@@ -1,0 +1,125 @@
+"""A telegram as the JSON object of ``meterhub decode mbus``, and records as its dicts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from meterhub_mbus.head import Value
+from meterhub_mbus.header import Header
+from meterhub_mbus.names import APPLICATION_ERRORS, BAUD_RATES, CI_NAMES, RESETS, status_words
+from meterhub_mbus.profile import MODES, decode_profile
+from meterhub_mbus.record import Record
+from meterhub_mbus.telegram import ALARMS, FIXED, SELECTIONS, Telegram, decode_telegram
+from meterhub_mbus.times import summer_time
+
+APPLICATION_RESET = 0x50
+
+
+def explain(data: bytes) -> dict[str, Any]:
+    """One frame as the JSON object of the decoder. Raises only ``BadFrame``."""
+    telegram = decode_telegram(data)
+    frame = telegram.frame
+    answer: dict[str, Any] = {
+        "frame": frame.kind,
+        "address": frame.address,
+        "control": None if frame.control is None else f"{frame.control:02X}",
+        "direction": "request" if frame.from_master else "response",
+        "ci": None if telegram.ci is None else f"{telegram.ci:02X}",
+        "ci_name": None if telegram.ci is None else CI_NAMES.get(telegram.ci, "unknown"),
+        "header": None if telegram.header is None else explain_header(telegram.header, telegram.ci in FIXED),
+        "records": explain_records(telegram),
+        "more": telegram.more,
+    }
+    return answer | _explain_rest(telegram)
+
+
+def records(data: bytes) -> list[dict[str, Any]]:
+    """The records of one frame, as in the JSON object. Raises only ``BadFrame``."""
+    return explain_records(decode_telegram(data))
+
+
+def explain_header(header: Header, fixed: bool = False) -> dict[str, Any]:
+    """A header; null for what its kind does not hold."""
+    return {
+        "id": header.id,
+        "manufacturer": header.manufacturer,
+        "version": header.version,
+        "medium": header.medium,
+        "medium_name": header.medium_name,
+        "access": header.access,
+        "status": header.status,
+        "status_words": status_words(header.status, fixed),
+        "configuration": f"{header.configuration:04X}",
+    }
+
+
+def explain_records(telegram: Telegram) -> list[dict[str, Any]]:
+    """Records as dicts, in their order; ``reason`` only where there should be a value and is none."""
+    body = telegram.body
+    digits = body.hex().upper()
+    answers = []
+    for head, start, end in telegram.parts:
+        answer = head.template.copy()
+        value = head.read(body[start:end])
+        answer["raw"] = digits[2 * start + 2 * (head.size < 0) : 2 * end]
+        if type(value) is Decimal:
+            text = str(value)
+            answer["value"] = text if "E" not in text else format(value, "f")
+        else:
+            _explain_other(answer, Record(head, body[start:end]), value)
+        answers.append(answer)
+    return answers
+
+
+def _explain_other(answer: dict[str, Any], record: Record, value: Value) -> None:
+    """What a record says that is no number."""
+    head = record.head
+    if isinstance(value, date | time):
+        answer["value"] = value.isoformat()
+        if isinstance(value, datetime):
+            answer["summer_time"] = summer_time(record.data)
+    elif value is not None:
+        answer["value"] = value
+    elif head.error or head.holds_value:
+        answer["valid"] = False
+        answer["reason"] = head.error or "the data are no valid number or time"
+    elif head.profile:
+        answer["profile"] = _explain_profile(record)
+
+
+def _explain_profile(record: Record) -> dict[str, Any] | None:
+    profile = decode_profile(record.head, record.data)
+    if profile is None:
+        return None
+    return {
+        "mode": MODES[profile.mode],
+        "step": _or_none(profile.step),
+        "step_unit": profile.step_unit,
+        "elements": [_or_none(element) for element in profile.elements],
+    }
+
+
+def _or_none(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")
+
+
+def _explain_rest(telegram: Telegram) -> dict[str, Any]:
+    """What only some kinds of telegram say."""
+    ci, rest = telegram.ci, b"" if telegram.parts else telegram.body
+    answer: dict[str, Any] = {"encrypted": True} if telegram.encrypted else {}
+    error = telegram.application_error
+    if error is not None:
+        answer["application_error"] = {"code": error, "reason": APPLICATION_ERRORS.get(error, "reserved")}
+    elif ci in ALARMS:
+        answer["alarm"] = rest.hex().upper()
+    elif ci is not None and ci in BAUD_RATES:
+        answer["baud"] = BAUD_RATES[ci]
+    elif ci == APPLICATION_RESET:
+        answer["reset"] = RESETS.get(rest[0] >> 4, "reserved") if rest else RESETS[0]
+    elif ci in SELECTIONS:
+        answer["selection"] = telegram.header.id if telegram.header else None
+    if rest:
+        answer["data"] = rest.hex().upper()
+    return answer
