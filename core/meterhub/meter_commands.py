@@ -103,6 +103,12 @@ COMMANDS: tuple[Command, ...] = (
         schema={vol.Required("address"): str, vol.Optional("alone", default=False): bool},
     ),
     Command(
+        "meter.set_base_value",
+        _title("Set base value", "置表底数", "積算値を設定"),
+        Danger.REASON,
+        schema={vol.Required("value"): str},
+    ),
+    Command(
         "meter.set_speed",
         _title("Set speed", "设置波特率", "通信速度設定"),
         Danger.REASON,

@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from meterhub import hookimpl
+from meterhub.field.protocol import ProtocolType
 from meterhub_mbus.cjt188.explain import decode_cjt188
 from meterhub_mbus.explain import records
 from meterhub_mbus.frame import Frame, decode_frame
@@ -15,3 +20,17 @@ from meterhub_mbus.telegram import Telegram, decode_telegram
 __all__ = ["Frame", "Record", "Telegram", "decode_cjt188", "decode_frame", "decode_telegram", "records"]
 
 requires_api = 1
+
+
+@hookimpl
+def register_protocols() -> Iterable[ProtocolType]:
+    """``cjt188``."""
+    from meterhub_mbus.cjt188.protocol import PROTOCOLS
+
+    return PROTOCOLS
+
+
+@hookimpl
+def register_profiles() -> Iterable[Path]:
+    """The models that stand in ``profiles/``."""
+    return sorted((Path(__file__).parent / "profiles").glob("*.yaml"))

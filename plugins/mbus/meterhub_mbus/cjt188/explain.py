@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from meterhub_mbus.cjt188.catalogue import catalogue, family_of
-from meterhub_mbus.cjt188.frame import FUNCTION, Frame, decode_frame
+from meterhub_mbus.cjt188.frame import FUNCTION, START, Frame, decode_frame
 from meterhub_mbus.cjt188.payload import Item, decode_payload, split
 from meterhub_mbus.cjt188.status import STANDARD
 
+WRITE = 0x04
 FUNCTIONS = {
     0x01: "read",
     0x03: "read address",
@@ -69,6 +70,22 @@ def explain(frame: Frame) -> dict[str, Any]:
         "values": values,
         "status": status_of(status),
     }
+
+
+KEY_BYTES = range(1, 9)
+"""Where a new key stands behind the serial number of A014: after its version."""
+
+
+def secrets_on_wire(data: bytes) -> set[int]:
+    """Where keys, and check sums that would tell of them, stand in bytes from the wire, be they whole or cut."""
+    hidden: set[int] = set()
+    at = data.find(START)
+    while at >= 0:
+        if data[at + 11 : at + 13] in (b"\xa0\x14", b"\x14\xa0") and data[at + 9] == WRITE:
+            end = at + 11 + data[at + 10]
+            hidden |= {one for one in (*(at + 14 + place for place in KEY_BYTES), end) if one < len(data)}
+        at = data.find(START, at + 1)
+    return hidden
 
 
 def entry(item: Item) -> dict[str, Any]:
