@@ -30,6 +30,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 """Short names of RFC 4514 §3, and the usual one of PKCS#9 for an address."""
 GENERALIZED_TIME = 24
+MAX_CHAIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Certificate:
         """Its key. Raises ``ConfigError`` when that is no RSA key."""
         return rsa_keys.public_key(base64.b64encode(self.der).decode())
 
+    def pem(self) -> str:
+        """It as a file."""
+        return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(self.der).decode()}-----END CERTIFICATE-----\n"
+
     def valid_at(self, when: datetime) -> bool:
         """Whether ``when`` (aware) lies in its life."""
         return self.not_before <= when <= self.not_after
@@ -85,6 +90,27 @@ def load_all(text: str) -> list[Certificate]:
         return [_certificate(base64.b64decode("".join(body.split()), validate=True)) for body in bodies]
     except (ValueError, IndexError, TypeError, KeyError):
         raise ConfigError("this is no certificate", hint="give the .crt or .pem file as it was downloaded") from None
+
+
+def from_base64(text: str) -> str:
+    """A certificate file that was sent as Base64 of the whole file. Raises ``ConfigError``."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except ValueError:
+        raise ConfigError("this is no certificate") from None
+
+
+def trusted(chain: list[Certificate], roots: list[Certificate], when: datetime) -> bool:
+    """Whether the first of ``chain`` was issued, over others of it, by one of ``roots``, and all are valid now."""
+    known = {one.der for one in roots}
+    at: Certificate | None = chain[0]
+    for _ in range(MAX_CHAIN):
+        if at is None or not at.valid_at(when):
+            return False
+        if at.der in known:
+            return True
+        at = next((one for one in (*roots, *chain[1:]) if at.issued_by(one)), None)
+    return False
 
 
 def _certificate(der: bytes) -> Certificate:

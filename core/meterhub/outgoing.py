@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meterhub.errors import ProviderUnknown
+
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
 TIMEOUT_S = 15.0
 MAX_CONNECTIONS = 50
@@ -36,3 +38,13 @@ class Outgoing:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def body_of(response: ClientResponse, most: int) -> bytes:
+    """The body of an answer. Raises ``ProviderUnknown`` when it has more than ``most`` bytes."""
+    found = bytearray()
+    async for piece in response.content.iter_any():
+        found += piece
+        if len(found) > most:
+            raise ProviderUnknown(f"the answer has more than {most} bytes")
+    return bytes(found)

@@ -1,0 +1,29 @@
+"""Plays Alipay for the accounts of a site file that say ``sandbox:``; those of one address share a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meterhub.config.types import HostPort
+from meterhub.sim.world import World
+from meterhub_alipay.sandbox import AlipaySandbox, Merchant
+from meterhub_alipay.schema import read_account, sandbox_key
+
+
+def merchant_of(options: Mapping[str, Any]) -> Merchant:
+    """The merchant as the sandbox knows him."""
+    account = read_account(options)
+    return Merchant(account.app_id, account.seller_id, account.keys.private.public_key(), sandbox_key("alipay"))
+
+
+async def play(accounts: Iterable[Mapping[str, Any]], world: World) -> None:
+    """Run the gateways until cancelled. Raises ``ConfigError`` for an address that others can reach."""
+    gateways: dict[HostPort, dict[str, Merchant]] = defaultdict(dict)
+    for options in accounts:
+        if options.get("sandbox"):
+            merchant = merchant_of(options)
+            gateways[options["sandbox"]][merchant.app_id] = merchant
+    await asyncio.gather(*(AlipaySandbox(world, merchants).play(listen) for listen, merchants in gateways.items()))
