@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import voluptuous as vol
 
 from meterhub.actions import Danger
+from meterhub.texts import mark
 
 
 class Command(NamedTuple):
@@ -23,6 +24,15 @@ class Command(NamedTuple):
     schema: Mapping[Any, Any] = {}
     lasting: bool = True
     everyday: bool = False
+
+
+LABELS = (
+    *(mark("Register"), mark("Value"), mark("Level"), mark("From"), mark("To"), mark("Class"), mark("Count")),
+    *(mark("When"), mark("Prices"), mark("Limits"), mark("Step prices"), mark("How"), mark("On"), mark("Address")),
+    *(mark("Alone"), mark("Speed"), mark("Output"), mark("Events"), mark("Amount"), mark("Number"), mark("Customer")),
+    *(mark("Mac 1"), mark("Mac 2"), mark("Line")),
+)
+"""What forms call the parameters below; a label follows from the name."""
 
 
 def _title(en: str, zh: str, ja: str) -> Mapping[str, str]:
@@ -75,6 +85,17 @@ COMMANDS: tuple[Command, ...] = (
         "meter.write_register",
         _title("Write an item", "写入数据项", "項目を書く"),
         schema={vol.Required("register"): str, vol.Required("value"): str, vol.Optional("level"): str},
+    ),
+    Command(
+        "meter.set_prices",
+        _title("Set prices", "设置电价", "単価設定"),
+        Danger.REASON,
+        schema={
+            vol.Required("when"): str,
+            vol.Optional("prices"): str,
+            vol.Optional("limits"): str,
+            vol.Optional("step_prices"): str,
+        },
     ),
     Command(
         "meter.set_clock",

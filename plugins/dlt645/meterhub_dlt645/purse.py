@@ -20,6 +20,7 @@ from typing import Any
 
 from meterhub.errors import BadInput, Refused
 from meterhub.field.dialogue import Ask, Dialogue
+from meterhub.field.protocol import Meter
 from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.formats import Value, parse
 from meterhub_dlt645.frame import PLUS_33, SECURITY, Frame
@@ -134,6 +135,13 @@ class Order(Purse):
 
 
 PURSES: Mapping[str, Purse] = {"national": National(), "kede": Kede(), "order": Order()}
+
+
+def operator_of(meter: Meter) -> str:
+    """The operator code of a meter's security commands: that of its purse, unless the profile says another."""
+    spec = meter.commands.get("meter.credit", {})
+    known: str = spec.get("operator") or PURSES[spec.get("variant", "national")].operator
+    return known
 
 
 def secure(talk: Talk, identifier: str, operator: str, content: bytes, tries: int | None = None) -> Dialogue[bytes]:

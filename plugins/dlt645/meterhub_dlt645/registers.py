@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import BadInput, Refused
+from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
 from meterhub_dlt645.authority import authority, tell
 from meterhub_dlt645.catalogue import Field, Layout
+from meterhub_dlt645.encoding import changed_items, encode_values, names_items
 from meterhub_dlt645.exchange import Talk, read_data
-from meterhub_dlt645.formats import Binary, Format, Number, Value, parse
+from meterhub_dlt645.formats import Value, parse
 from meterhub_dlt645.load_profile import records
 from meterhub_dlt645.names import layout_of
-from meterhub_dlt645.points import scaled
+from meterhub_dlt645.purse import operator_of, secure
 from meterhub_dlt645.values import PASSWORD_ITEMS, field_values, layout_values
 
 WRITE = {"2007": 0x14, "1997": 0x04}
@@ -26,7 +26,10 @@ CLOCKS = {"04000101", "04000102", "0400010C", "C010", "C011"}
 CLOCK_SLACK_S = 60
 MOST_BLOCKS, MOST_RECORDS = 9, 3_000
 """Up to nine blocks are the same in BCD and in binary: sources differ."""
-LONGEST_WRITE = 200
+LOAD_CLASS = {"2007": "06", "1997": "none"}
+"""Load records and curves: what follows the identifier says how many and from when."""
+PARAMETER_BLOCKS = "07"
+"""Of the class of security commands only what can be written as well as read."""
 
 
 def read_register(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -34,7 +37,8 @@ def read_register(meter: Meter, edition: str, clock: Clock, params: Mapping[str,
     layout = layout_of(edition, params["register"])
     if layout.access == "cmd":
         raise BadInput(f"{layout.name} is a command and no item to read", where=meter.id)
-    tail = block_request(params.get("count", 0), params.get("from", "")) if layout.kind == "load" else b""
+    load = layout.identifier.startswith(LOAD_CLASS[edition])
+    tail = block_request(params.get("count", 0), params.get("from", "")) if load else b""
     data = yield from read_data(Talk(meter, edition), layout.identifier, layout.fixed(), tail)
     return CommandReply(detail=told(layout, data))
 
@@ -95,8 +99,38 @@ def write_register(meter: Meter, edition: str, clock: Clock, params: Mapping[str
     layout = layout_of(edition, params["register"])
     if "w" not in layout.access:
         raise BadInput(f"{layout.name} cannot be written", where=meter.id)
-    data = encode_values(layout, params["value"])
-    return (yield from write_data(Talk(meter, edition), meter, layout, data, params.get("level")))
+    talk, text = Talk(meter, edition), params["value"]
+    if names_items(layout, text):
+        data = changed_items(layout, (yield from read_data(talk, layout.identifier, layout.fixed())), text)
+    else:
+        data = encode_values(layout, text)
+    if layout.identifier.startswith(PARAMETER_BLOCKS):
+        return (yield from write_parameters(talk, meter, layout, data))
+    return (yield from write_data(talk, meter, layout, data, params.get("level")))
+
+
+def write_parameters(talk: Talk, meter: Meter, layout: Layout, data: bytes) -> Dialogue[CommandReply]:
+    """Write a maker's parameter block by security command, and compare all its bytes whatever the meter said.
+
+    Such a meter was seen to refuse a write and yet to take over a part of it.
+    """
+    before = yield from read_data(talk, layout.identifier, layout.fixed())
+    failure: NoAnswer | Refused | None = None
+    try:
+        yield from secure(talk, layout.identifier, operator_of(meter), data, tries=1)
+    except (NoAnswer, Refused) as error:
+        failure = error
+    after = yield from read_data(talk, layout.identifier, layout.fixed())
+    if after == data:
+        return CommandReply(detail=told(layout, after) | {"verified": True, "acknowledged": failure is None})
+    if after == before and failure is not None:
+        raise failure
+    wrong = sum(one != other for one, other in zip(after, data, strict=False))
+    raise Refused(
+        f"{layout.name}: {wrong} bytes are not as they were written" + (", and the meter said no" if failure else ""),
+        where=meter.id,
+        hint="write nothing more to this meter before somebody has looked at it",
+    )
 
 
 def write_data(
@@ -141,45 +175,3 @@ def _decoded(layout: Layout, data: bytes) -> list[Value]:
 def _seconds(text: str) -> float:
     whole = text if "-" in text else f"2000-01-01T{text}"
     return datetime.fromisoformat(whole).timestamp()
-
-
-def encode_values(layout: Layout, text: str) -> bytes:
-    """The data of a write; the values of several items stand behind each other, with commas. Raises ``BadInput``."""
-    if layout.kind != "fields":
-        return _raw(text)
-    parts = [one.strip() for one in text.split(",")]
-    fields = _fields_for(layout, len(parts))
-    if len(fields) != len(parts):
-        names = ", ".join(field.name for field in fields[:8])
-        raise BadInput(f"{layout.name} has {len(fields)} items and {len(parts)} are given", hint=f"in order: {names}")
-    data = b"".join(field.format.encode(stored(field.format, part)) for field, part in zip(fields, parts, strict=True))
-    if len(data) > LONGEST_WRITE:
-        raise BadInput(f"{len(data)} bytes are more than one write holds")
-    return data
-
-
-def _fields_for(layout: Layout, count: int) -> Sequence[Field]:
-    if not layout.repeats:
-        return layout.fields
-    each = len(layout.fields)
-    if count % each:
-        return layout.fields
-    return list(_repeated(layout.fields, count // each))
-
-
-def _repeated(fields: Sequence[Field], times: int) -> Iterator[Field]:
-    for _ in range(times):
-        yield from fields
-
-
-def stored(form: Format, shown: str) -> int | str:
-    """A value as people write it in the units of its format; raises ``BadInput``."""
-    return scaled(shown, form.decimals) if isinstance(form, Number | Binary) else shown
-
-
-def _raw(text: str) -> bytes:
-    digits = re.sub(r"\s", "", text)
-    try:
-        return bytes.fromhex(digits)
-    except ValueError:
-        raise BadInput("the layout of this item is not known: write its bytes in hex, as on the wire") from None

@@ -18,6 +18,7 @@ from meterhub_dlt645.formats import Format
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
 from meterhub_dlt645.twin_fields import MAKERS_OWN, data_of, makers_data
 from meterhub_dlt645.twin_load import load_data
+from meterhub_dlt645.twin_prices import in_use
 from meterhub_dlt645.twin_programming import NO_SUCH_DATA, PROGRAMMING, PROTECTED
 from meterhub_dlt645.twin_purse import TwinPurse
 from meterhub_dlt645.twin_state import TwinState
@@ -44,13 +45,13 @@ class Twin(SimulatedMeter):
     ``corrupt_next`` (spoils a byte of the answer), ``refuse`` (identifiers it does not know), ``event_waits`` (sets D5
     although its data are complete), ``echo_wildcard`` (answers under the address that was asked), ``cut_at`` (bytes of
     an answer), ``button_pressed`` (False: no new address), ``no_blocks`` (refuses FF blocks), ``needs_button`` (a relay
-    that may close waits for ``press_button``)."""
+    that may close waits for ``press_button``), ``takes_half`` (refuses a parameter block and keeps half of it)."""
 
     def __init__(self, edition: str, meter: Meter, world: Any) -> None:
         self.silent = self.lose_next = self.corrupt_next = False
         self.event_waits = self.echo_wildcard = self.no_blocks = False
         self.button_pressed = True
-        self.needs_button = False
+        self.needs_button = self.takes_half = False
         self.cut_at = LONGEST_DATA
         self.refuse: set[str] = set()
         self.edition = edition
@@ -93,7 +94,7 @@ class Twin(SimulatedMeter):
     def push(self, identifier: str = "80808080") -> bytes:
         """What nobody asked for, as meters with their own modem send it: a keep-alive, or an identifier's data."""
         self._asked = self._wire
-        return self.say(0x91, bytes.fromhex(identifier)[::-1] + (self._data(identifier) or b"")).raw
+        return self.say(0x91, bytes.fromhex(identifier)[::-1] + (self.data(identifier) or b"")).raw
 
     def press_button(self) -> None:
         """What the customer does at the meter: close the relay if that is allowed."""
@@ -147,7 +148,7 @@ class Twin(SimulatedMeter):
     def _read(self, frame: Frame) -> Frame:
         identifier = frame.identifier
         known = identifier and identifier not in self.refuse and not (self.no_blocks and "FF" in identifier)
-        data = self._data(identifier, frame.payload) if known and identifier else None
+        data = self.data(identifier, frame.payload) if known and identifier else None
         if data is None or identifier is None:
             return self.refuse_to(frame, NO_SUCH_DATA)
         self._rest = data
@@ -170,10 +171,11 @@ class Twin(SimulatedMeter):
             return self.say(0x92, bytes.fromhex(EVENT_STATUS)[::-1] + bytes(12) + tail)
         return self.refuse_to(frame, NO_SUCH_DATA)
 
-    def _data(self, identifier: str, request: bytes = b"") -> bytes | None:
+    def data(self, identifier: str, request: bytes = b"") -> bytes | None:
         """The data of an identifier, or None for one that this meter does not know."""
-        if identifier in self.written:
-            return self.written[identifier]
+        found = self.written.get(in_use(identifier, self.written, self.state), self.written.get(identifier))
+        if found is not None:
+            return found
         record = self.purse.record(identifier) if self.purse is not None else None
         if record is not None:
             return record

@@ -197,16 +197,25 @@ def _obey(twin: Twin, command: int, delay_s: int) -> bool:
 def security(twin: Twin, frame: Frame) -> Frame:
     """Purse commands; the reasons of a refusal are two bytes."""
     identifier, payload = frame.identifier, frame.payload
+    layout = catalogue("2007").find(identifier) if identifier else None
+    if layout is not None and "w" in layout.access and len(payload) > 4:
+        return _parameters(twin, frame, layout.identifier, payload[4:])
     if twin.purse is None or not identifier or len(payload) < 4:
         return twin.refuse_to(frame, 1, size=2)
-    layout = catalogue("2007").find(identifier)
-    if layout is not None and "w" in layout.access:
-        twin.written[identifier] = payload[4:]
-        return twin.say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1])
     data, bit = twin.purse.answer(identifier, payload[4:])
     if data is None:
         return twin.refuse_to(frame, 1 << bit, size=2)
     return twin.say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1] + data)
+
+
+def _parameters(twin: Twin, frame: Frame, identifier: str, data: bytes) -> Frame:
+    """A maker's parameter block; a twin that ``takes_half`` says no with one byte and yet keeps the first half."""
+    if twin.takes_half:
+        half = len(data) // 2
+        twin.written[identifier] = data[:half] + (twin.data(identifier) or data)[half:]
+        return twin.refuse_to(frame, OTHER_ERROR)
+    twin.written[identifier] = data
+    return twin.say(frame.control | FROM_METER, bytes.fromhex(identifier)[::-1])
 
 
 Handler = Callable[["Twin", Frame], Frame | None]
