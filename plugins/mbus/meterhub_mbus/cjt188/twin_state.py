@@ -126,7 +126,7 @@ def _hours(state: TwinState, at: int | None) -> int:
 
 
 SOURCES: Mapping[str, Callable[[TwinState, int | None], Counted | int | str]] = {
-    "current": lambda state, at: (state.volume_ml(), 3, "L"),
+    "current": lambda state, at: (state.volume_ml(at), 3, "L"),
     "volume": lambda state, at: (state.volume_ml(at), 3, "L"),
     "settlement": lambda state, at: (state.volume_ml(state.settled_ms(0) if at is None else at), 3, "L"),
     "current_heat": _now(lambda state: state.heat),
