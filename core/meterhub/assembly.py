@@ -26,6 +26,8 @@ from meterhub.field.link_desk import LinkDesk
 from meterhub.plugins import Plugins
 from meterhub.registry import Registry, flat
 
+BARE = "none"
+"""The envelope of a line whose frames go as they are, although its link has an envelope of its own."""
 TRACE_LEAST, TRACE_PER_METER, TRACE_MOST = 100, 24, 1000
 
 COLLECTOR = Profile("collector", "", {"en": "Transparent collector", "zh": "透传采集器", "ja": "透過型集約装置"})
@@ -103,7 +105,9 @@ def plan_envelopes(
     mistakes: list[ConfigError] = []
     for line in (one for group in lines.values() for one in group):
         wanted = [(one.type, one.options, one.where) for one in line.envelopes]
-        if not wanted and kind.envelope:
+        if [name for name, _, _ in wanted] == [BARE]:
+            wanted = []
+        elif not wanted and kind.envelope:
             wanted = [(kind.envelope, EMPTY, line.where)]
         try:
             planned[line.id] = tuple(_envelope(*one, line.id, registry) for one in wanted)

@@ -49,6 +49,13 @@ def free_port():
 
 
 @pytest.fixture
+def other_port():
+    """A second one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
 async def live_site(tmp_path):
     """``await live_site(text, speed=…)``: the site file's text; its data stand in a folder of the test."""
     started = []

@@ -190,6 +190,9 @@ class Line(Pacing):
             data = codec.encode(ask.frame)
             if self._envelope is not None:
                 data = self._envelope.wrap(data, job.address if ask.match is not None else "")
+            if pause_s := channel.pause_s(len(data)):
+                self._wait(GAP, now + pause_s)
+                return
             channel.send(data)
         except LinkDown as error:
             self._cut(job, error.message)

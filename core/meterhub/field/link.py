@@ -48,6 +48,10 @@ class Channel(ABC):
     def send(self, data: bytes) -> None:
         """Send bytes without waiting. Raises ``LinkDown`` when the pipe is closed or its buffer is full."""
 
+    def pause_s(self, size: int) -> float:
+        """How long to wait before so many bytes may be sent, where a radio has to keep to a share of the time."""
+        return 0.0
+
     def set_speed(self, baud: int) -> bool:
         """Change the speed of the wire behind this pipe; False where that cannot be done."""
         return False

@@ -142,6 +142,10 @@ class Connection(asyncio.Protocol, Channel):
         if self._pipe is not None:
             self._pipe.abort()
 
+    def pause_s(self, size: int) -> float:
+        """How long to wait before so many bytes may be sent."""
+        return 0.0 if self._framing is None else self._framing.pause_s(size)
+
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the connection is closed or does not take any more."""
         if self._cause or self._pipe is None or self._framing is None:

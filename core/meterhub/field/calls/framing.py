@@ -27,6 +27,10 @@ class Framing(ABC):
         """What to send for the line's bytes."""
         return data
 
+    def pause_s(self, size: int) -> float:
+        """How long to wait before so many bytes may be sent; 0 when at once."""
+        return 0.0
+
     def answers(self) -> bytes:
         """What the link itself has to send now, such as a receipt; b'' when nothing. It is given out once."""
         return b""

@@ -1,0 +1,130 @@
+"""One LoRaWAN node as the hub sees it: downlinks that expire, uplinks that may come twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from meterhub.clock import Clock
+from meterhub.errors import BadInput, LinkDown
+from meterhub.field.link import Channel, ChannelUser, CollectorConfig, LinkHost
+from meterhub_lora_wifi.network_server import ERRORS, Event, down_topic, downlink
+
+Publish = Callable[[str, bytes], None]
+WAKE_UP = b"\xfe"
+NOT_ACKNOWLEDGED = "the node did not acknowledge what was sent to it"
+
+
+class LorawanNode:
+    """Attached anew when it was cut off; ``limits`` are the bytes that fit by data rate."""
+
+    def __init__(
+        self,
+        collector: CollectorConfig,
+        clock: Clock,
+        publish: Publish,
+        application: str,
+        limits: Sequence[int],
+        expires_s: float,
+    ) -> None:
+        self.collector = collector
+        self.eui: str = collector.options["dev_eui"]
+        self._clock = clock
+        self._publish = publish
+        self._application = application
+        self._limits = limits
+        self._expires_s = expires_s
+        self._data_rate: int | None = None
+        self._number = 0
+        self._seen = ""
+        self._pipe: NodeChannel | None = None
+
+    @property
+    def addressable(self) -> bool:
+        """Is its application known? With ``application: +`` its first uplink says it."""
+        return self._application != "+"
+
+    def attach(self, host: LinkHost) -> None:
+        """It can be reached (again)."""
+        if self._pipe is None:
+            self._pipe = NodeChannel(self)
+            self._pipe.user = host.attach(self.collector.id, self._pipe)
+
+    def close(self, cause: str) -> None:
+        """It cannot be reached any more."""
+        if self._pipe is not None:
+            self._pipe.close(cause)
+
+    def ended(self) -> None:
+        """The channel is closed; the next event opens another."""
+        self._pipe = None
+
+    def heard(self, event: Event, host: LinkHost, topic: str) -> None:
+        """An event of this node. One that is told twice, by two gateways or after a lost receipt, counts once."""
+        if event.key and event.key == self._seen:
+            return
+        self._seen = event.key or self._seen
+        self._application = topic.split("/")[1]
+        if event.kind in ("up", "join", "status", "ack"):
+            self.attach(host)
+        user = self._pipe.user if self._pipe is not None else None
+        if user is None:
+            return
+        if event.kind in ("up", "join", "status"):
+            user.alive()
+        if event.signal_dbm is not None:
+            user.signal(event.signal_dbm)
+        self._take(event, user)
+
+    def _take(self, event: Event, user: ChannelUser) -> None:
+        if event.kind == "up":
+            self._data_rate = event.data_rate
+            if event.data and event.port == self.collector.options["port"]:
+                user.received(event.data)
+        elif event.kind == "ack" and not event.acknowledged and event.item == self._item():
+            user.gave_up(NOT_ACKNOWLEDGED)
+        elif event.kind == "log" and event.code in ERRORS:
+            user.gave_up(ERRORS[event.code])
+
+    def _item(self) -> str:
+        return f"{self.eui}-{self._number}"
+
+    def send(self, data: bytes) -> None:
+        """One downlink. Raises ``BadInput`` for more than the present data rate carries, ``LinkDown``."""
+        data = data.lstrip(WAKE_UP) if self.collector.options["strip"] else data
+        rate = self._data_rate
+        largest = self._limits[min(rate, len(self._limits) - 1)] if rate is not None else max(self._limits)
+        if len(data) > largest:
+            raise BadInput(
+                f"{len(data)} bytes are too long for the node's data rate, which carries {largest}",
+                where=self.collector.id,
+                hint="ask for less at once, or bring a gateway closer",
+            )
+        self._number += 1
+        options = self.collector.options
+        expires_ms = self._clock.now() + round(self._expires_s * 1000)
+        payload = downlink(self._item(), self.eui, options["port"], data, options["confirmed"], expires_ms)
+        self._publish(down_topic(self._application, self.eui), payload)
+
+
+class NodeChannel(Channel):
+    """The pipe to one node."""
+
+    def __init__(self, node: LorawanNode) -> None:
+        self.peer = f"node {node.eui}"
+        self.user: ChannelUser | None = None
+        self._node = node
+        self._cause = ""
+
+    def send(self, data: bytes) -> None:
+        """As ``LorawanNode.send``."""
+        if self._cause:
+            raise LinkDown(f"the node is {self._cause}", where=self.peer)
+        self._node.send(data)
+
+    def close(self, cause: str) -> None:
+        """No more bytes either way."""
+        if not self._cause:
+            self._cause = cause
+            self._node.ended()
+            if self.user is not None:
+                self.user.lost(cause)
