@@ -18,6 +18,7 @@ from typing import Any
 from meterhub.clock import Clock
 from meterhub.errors import Dropped, LinkDown, NoAnswer
 from meterhub.field.codec import Codec, Codecs
+from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
@@ -200,8 +201,11 @@ class Line(Pacing):
         except Exception as error:  # noqa: BLE001 - the boundary to codecs, envelopes and links
             self._end(job, None, self._as_ours(job, error))
             return
-        if self._channel is not channel:
-            return  # it was lost while sending, and the dialogue knows
+        if self._channel is channel:  # else it was lost while sending, and the dialogue knows
+            self._transmitted(job, ask, data, now)
+
+    def _transmitted(self, job: Job, ask: Ask, data: bytes, now: float) -> None:
+        """The request is on its way: count it, and wait for what it asks for."""
         size = len(data)
         figures = self.figures
         figures.tries += 1
