@@ -6,6 +6,10 @@ import shutil
 from collections import Counter
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("meterhub", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("meterhub")  # a busy machine is no failure, and a found case prints what repeats it
 
 NEEDS = {
     "chromium": "there is no Chromium here; install it with: apt-get install chromium",
