@@ -43,6 +43,19 @@ def test_a_filter_applies_at_once_and_stands_in_the_url(visit):
     expect()(page.locator("#list tbody tr")).to_have_count(2)
 
 
+def test_a_filter_ticked_by_the_keyboard_keeps_the_focus_and_escape_closes_it(visit):
+    page = visit("/meters")
+    page.locator("#facet-status summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_url("**/meters?status=online")
+    expect()(page.locator("#facet-status input").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect()(page.locator("#facet-status summary")).to_be_focused()
+    expect()(page.locator("#facet-status[open]")).to_have_count(0)
+
+
 def test_filters_work_without_scripts(visit):
     page = visit("/meters", scripts=False)
     page.click("#facet-status summary")
@@ -80,6 +93,20 @@ def test_a_status_changes_in_lists_and_on_the_page(visit, running):
     expect()(lists.locator("#list tbody status-pill")).to_have_text("No answer")
 
 
+def test_a_tile_and_the_count_above_it_follow_the_status(visit, running):
+    page = visit("/meters?view=tiles")
+    block = page.locator(".wall > section").nth(1)
+    tile = block.locator("a.tile").first
+    expect()(tile).to_have_class("tile tone-ok")
+    device = running.estate.rooms.estate.get(tile.get_attribute("href").rpartition("/")[2])
+    refused = block.locator("h2 .count[data-status=refused]")
+    expect()(refused).to_be_hidden()
+    running.do(lambda estate: estate.rooms.estate.set_status(device, Status.REFUSED, "it said no"))
+    expect()(tile).to_have_class("tile tone-bad")
+    expect()(refused.locator("b")).to_have_text("1")
+    running.do(lambda estate: estate.rooms.estate.set_status(device, Status.ONLINE))
+
+
 def test_read_now_is_seen_from_queued_to_confirmed(visit, running):
     wire = running.estate.wire
     wire.steps = asyncio.Queue()
@@ -110,7 +137,9 @@ def test_opening_the_circuit_asks_why_and_shows_what_was_read_back(visit, runnin
     strip = page.locator("command-strip").first
     expect()(strip.locator("li.at")).to_have_text("Confirmed")
     expect()(strip.locator(".result")).to_have_text("Supply Cut off")
-    expect()(page.locator("live-value[data-watch='b-103.relay'] .text").first).to_have_text("Cut off")
+    relay = page.locator(".lead live-value[data-watch='b-103.relay']")
+    expect()(relay.locator(".text")).to_have_text("Cut off")
+    expect()(relay.locator("use")).to_have_attribute("href", re.compile("#off$"))
     page.click("button:has-text('Close circuit')")
     page.locator("dialog[open] button[type=submit]").click()
     expect()(page.locator("live-value[data-watch='b-103.relay'] .text").first).to_have_text("Connected")

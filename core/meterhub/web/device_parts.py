@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from meterhub.devices.entity import Entity, Role
 from meterhub.field.collector import Collector
@@ -27,6 +27,8 @@ CAUSE_WORDS = {
     "never_seen": mark("it has not connected yet"),
 }
 """Why a collector came or went, by the words of ``field.collector``; another word is shown as it is."""
+RELAY_ICONS = '{"true": "on", "false": "off"}'
+"""The icon of a control by its value, as the live value wants it."""
 
 
 def line_ids(collector: Collector) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ class ValueRows:
         """One value with its name and when the device had it."""
         value = values.live_value(entity, self._texts, self._now_ms, self._period_s)
         if big and entity.definition.role is Role.CONTROL and entity.value in (True, False):
+            value = value.replace("<live-value ", f'<live-value data-icons="{escape(RELAY_ICONS)}" ', 1)
             value = value.replace("<span", icon("on" if entity.value else "off", "word-icon") + "<span", 1)
         return {
             "name": self._texts.pick(entity.definition.name),

@@ -118,6 +118,38 @@ def errors_at_fields(error: MeterHubError, fields: Sequence[dict[str, Any]]) -> 
     return error
 
 
+PARAMETERS = {
+    "address": mark("Address"),
+    "alone": mark("The meter is alone on its line"),
+    "amount": mark("Amount"),
+    "class": mark("Class of record"),
+    "count": mark("Count"),
+    "customer": mark("Customer number"),
+    "entity": mark("Setting"),
+    "events": mark("Events"),
+    "from": mark("From"),
+    "how": mark("How"),
+    "level": mark("Password level"),
+    "line": mark("Line"),
+    "number": mark("Purchase number"),
+    "on": mark("On"),
+    "output": mark("Output"),
+    "register": mark("Item"),
+    "speed": mark("Speed in baud"),
+    "to": mark("To"),
+    "value": mark("Value"),
+    "when": mark("When"),
+}
+"""What the parameters of the core's own actions are called; others are shown by their names."""
+CHOICES = {
+    "write": mark("Write"),
+    "broadcast": mark("Broadcast to all"),
+    "second pulse": mark("Second pulse"),
+    "demand period": mark("Demand period"),
+    "tariff switch": mark("Tariff switch"),
+}
+
+
 def of_schema(schema: Mapping[Any, Any], texts: Texts, prefix: str = "p-") -> list[dict[str, Any]]:
     """The parameters of an action that a person can fill in. Optional lists and mappings are left to the API."""
     fields = []
@@ -127,14 +159,15 @@ def of_schema(schema: Mapping[Any, Any], texts: Texts, prefix: str = "p-") -> li
         kind, choices = _kind_of(check)
         if kind is None and not required:
             continue
-        label = texts(name.replace("_", " ").capitalize())
+        label = texts(PARAMETERS.get(name) or name.replace("_", " ").capitalize())
+        choices = [(value, texts(word)) for value, word in choices]
         fields.append(blank(prefix + name, label, kind or "text", required=required, choices=choices))
     return fields
 
 
 def _kind_of(check: Any) -> tuple[str | None, Sequence[tuple[str, str]]]:
     if isinstance(check, vol.In):
-        return "choice", [(str(one), str(one)) for one in list(check.container)]  # type: ignore[arg-type]
+        return "choice", [(str(one), CHOICES.get(one, str(one))) for one in list(check.container)]  # type: ignore[arg-type]
     if check is bool:
         return "boolean", ()
     if check in (int, float):

@@ -155,6 +155,10 @@ def fake_actions(wire: Wire) -> list[Action]:
         Action("meter.write", text("Write setting", "写入参数", "設定書込"), "meter.write", wire.command, "meter",
                {vol.Required("entity"): str, vol.Required("value"): vol.Any(str, bool)}, Danger.CONFIRM,
                applies=knows("meter.write")),
+        Action("meter.read_register", text("Read an item", "读取数据项", "項目を読む"), "device.read", wire.command, "meter",
+               {vol.Required("register"): str, vol.Optional("how"): vol.In(("write", "broadcast"))}, everyday=False),
+        Action("meter.read_twice", text("Read twice", "读两次", "二度読む"), "device.read", wire.command, "meter",
+               {vol.Required("register"): str}, everyday=False),
     ]  # fmt: skip
 
 

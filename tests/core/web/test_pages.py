@@ -271,6 +271,15 @@ async def test_done_is_never_shown_before_the_meter_answered(estate):
     assert '<li class="at wait">' in strip
 
 
+async def test_the_parameters_of_a_command_have_labels_in_the_language_of_the_reader(estate):
+    await log_in(estate)
+    await post(estate, "/account/language", [("language", "zh-CN")])
+    html = await page(estate, "/devices/a-101")
+    labels = re.findall(r'<label for="([^"]+)">数据项', html)
+    assert len(labels) == len(set(labels)) == 2 and all(f'id="{one}" name="p-register"' in html for one in labels)
+    assert '<option value="broadcast">广播</option>' in html
+
+
 async def test_a_failed_command_says_why_and_offers_another_try(estate):
     estate.wire.deaf.add("a-101")
     await log_in(estate)

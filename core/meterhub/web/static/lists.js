@@ -24,16 +24,21 @@
     }
   });
 
-  // An empty search is no parameter, and what was open stays open when the filters are drawn anew.
+  // An empty search is no parameter; what was open, and where the focus was, stays when the filters are drawn anew.
   let opened = [];
+  let focused = "";
   document.addEventListener("htmx:configRequest", (event) => {
     for (const [name, value] of [...event.detail.parameters.entries()]) if (value === "") event.detail.parameters.delete(name);
     const columns = [...document.querySelectorAll("#facet-columns input")];
     if (columns.every((box) => box.checked === box.hasAttribute("data-usual"))) event.detail.parameters.delete("col");
   });
-  document.addEventListener("htmx:beforeSwap", () => (opened = [...document.querySelectorAll("#facets details[open]")].map((one) => one.id)));
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened = [...document.querySelectorAll("#facets details[open]")].map((one) => one.id);
+    focused = document.activeElement?.closest("#facets") ? document.activeElement.id : "";
+  });
   document.addEventListener("htmx:afterSettle", () => {
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
   });
 
   const boxes = () => [...document.querySelectorAll("#list input[name=id]")];
