@@ -6,11 +6,10 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from meterhub_mbus.head import Value
+from meterhub_mbus.head import Head, Value
 from meterhub_mbus.header import Header
 from meterhub_mbus.names import APPLICATION_ERRORS, BAUD_RATES, CI_NAMES, RESETS, status_words
 from meterhub_mbus.profile import MODES, decode_profile
-from meterhub_mbus.record import Record
 from meterhub_mbus.telegram import ALARMS, FIXED, SELECTIONS, Telegram, decode_telegram
 from meterhub_mbus.times import summer_time
 
@@ -60,37 +59,37 @@ def explain_records(telegram: Telegram) -> list[dict[str, Any]]:
     body = telegram.body
     digits = body.hex().upper()
     answers = []
-    for head, start, end in telegram.parts:
+    for head, read, at, raw in telegram.parts:
+        data = body[at]
+        value = read(data)
         answer = head.template.copy()
-        value = head.read(body[start:end])
-        answer["raw"] = digits[2 * start + 2 * (head.size < 0) : 2 * end]
+        answer["raw"] = digits[raw]
         if type(value) is Decimal:
             text = str(value)
             answer["value"] = text if "E" not in text else format(value, "f")
         else:
-            _explain_other(answer, Record(head, body[start:end]), value)
+            _explain_other(answer, head, data, value)
         answers.append(answer)
     return answers
 
 
-def _explain_other(answer: dict[str, Any], record: Record, value: Value) -> None:
+def _explain_other(answer: dict[str, Any], head: Head, data: bytes, value: Value) -> None:
     """What a record says that is no number."""
-    head = record.head
     if isinstance(value, date | time):
         answer["value"] = value.isoformat()
         if isinstance(value, datetime):
-            answer["summer_time"] = summer_time(record.data)
+            answer["summer_time"] = summer_time(data)
     elif value is not None:
         answer["value"] = value
     elif head.error or head.holds_value:
         answer["valid"] = False
         answer["reason"] = head.error or "the data are no valid number or time"
     elif head.profile:
-        answer["profile"] = _explain_profile(record)
+        answer["profile"] = _explain_profile(head, data)
 
 
-def _explain_profile(record: Record) -> dict[str, Any] | None:
-    profile = decode_profile(record.head, record.data)
+def _explain_profile(head: Head, data: bytes) -> dict[str, Any] | None:
+    profile = decode_profile(head, data)
     if profile is None:
         return None
     return {

@@ -18,7 +18,7 @@ from meterhub_mbus import dif
 from meterhub_mbus.head import Head, nothing, reversed_head, scaled
 from meterhub_mbus.meaning import UNKNOWN, Meaning, Table, ladder
 from meterhub_mbus.number_types import bcd, signed
-from meterhub_mbus.record import Part
+from meterhub_mbus.record import Part, part
 from meterhub_mbus.vif import ValueInformation
 
 BINARY, STORED = 0x01, 0x02
@@ -49,7 +49,7 @@ def fixed_parts(data: bytes, high_first: bool = False) -> list[Part]:
         head = _head(
             units[0] if historic else unit, bool(status & BINARY), historic or bool(status & STORED), high_first
         )
-        parts.append((head, start, start + 4))
+        parts.append(part(head, start, start + 4))
     return parts
 
 

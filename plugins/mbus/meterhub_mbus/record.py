@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from meterhub.errors import BadFrame
 from meterhub_mbus import lvar
 from meterhub_mbus.dif import FILLER, GLOBAL_READOUT, MANUFACTURER_DATA, MORE_FOLLOWS, SPECIAL
-from meterhub_mbus.head import Head, Value, nothing
+from meterhub_mbus.head import Head, Reader, Value, nothing
 from meterhub_mbus.head_book import BrokenHead, HeadBook
 
 MANUFACTURER_HEAD = Head(0, nothing, "manufacturer_specific", holds_value=False)
@@ -31,26 +32,37 @@ READOUT_HEAD = Head(0, nothing, "instantaneous", 0, 0, 0, "global_readout", hold
 
 LAYOUTS_KEPT = 1024
 
-Part = tuple[Head, int, int]
-"""A record within data: its head, and where its own data begin (LVAR included) and end."""
+
+class Part(NamedTuple):
+    """Where a record stands within data: ``at`` is where its own data are, LVAR included, ``digits`` the same without
+    LVAR in the hex text of all. ``read`` is the head's reader."""
+
+    head: Head
+    read: Reader
+    at: slice
+    digits: slice
+
+
+def part(head: Head, start: int, end: int) -> Part:
+    """The part of a record whose data, LVAR included, stand from ``start`` to before ``end``."""
+    return Part(head, head.read, slice(start, end), slice(2 * start + 2 * (head.size < 0), 2 * end))
 
 
 @dataclass(slots=True)
 class Record:
-    """One record: what its head says, and its data as sent, LVAR included."""
+    """One record: what its head says, its data as sent (LVAR included), and what they mean.
+
+    ``value`` is in ``head.unit``: an exact ``Decimal``, text, a date, a time, or None.
+    """
 
     head: Head
     data: bytes
+    value: Value
 
-    @property
-    def value(self) -> Value:
-        """The typed value in ``head.unit``: exact ``Decimal``, text, date, time, or None."""
-        return self.head.read(self.data)
 
-    @property
-    def raw(self) -> bytes:
-        """The data; those of variable length without the byte that tells their length."""
-        return self.data[1:] if self.head.size < 0 else self.data
+def records_in(data: bytes, parts: Sequence[Part]) -> list[Record]:
+    """The records that are ``parts`` of ``data``."""
+    return [Record(head, found := data[at], read(found)) for head, read, at, _ in parts]
 
 
 class CutOff(BadFrame):
@@ -102,17 +114,18 @@ class Dissector:
                 at += 1
                 continue
             try:
-                part = _special(data, at) if data[at] & 0x0F == SPECIAL else self._ordinary(data, at)
+                head, start, end = _special(data, at) if data[at] & 0x0F == SPECIAL else self._ordinary(data, at)
             except BrokenHead as broken:
                 raise CutOff(str(broken), at, records_in(data, parts)) from None
-            parts.append(part)
-            head, start, at = part
+            parts.append(part(head, start, end))
             free = start + 1 if head.size < 0 else start
-            mask[free:at] = bytes(at - free)
+            mask[free:end] = bytes(end - free)
+            at = end
         number = int.from_bytes(mask, "little")
         return Layout(number, int.from_bytes(data, "little") & number, parts)
 
-    def _ordinary(self, data: bytes, at: int) -> Part:
+    def _ordinary(self, data: bytes, at: int) -> tuple[Head, int, int]:
+        """Head, start and end of the data of the record that begins at ``at``."""
         head, start = self._heads.find(data, at)
         size = head.size if head.size >= 0 else _variable_size(data, start)
         if start + size > len(data):
@@ -125,13 +138,8 @@ FROM_MASTER, FROM_MASTER_HIGH_FIRST = Dissector(True, False), Dissector(True, Tr
 """High first: numbers stand with their high byte first, as in the obsolete mode 2."""
 
 
-def records_in(data: bytes, parts: Sequence[Part]) -> list[Record]:
-    """The records that are ``parts`` of ``data``."""
-    return [Record(head, data[start:end]) for head, start, end in parts]
-
-
-def _special(data: bytes, at: int) -> Part:
-    """What a DIF begins that is no ordinary one."""
+def _special(data: bytes, at: int) -> tuple[Head, int, int]:
+    """Head, start and end of the data behind a DIF that is no ordinary one."""
     dif = data[at]
     if dif == GLOBAL_READOUT:
         return READOUT_HEAD, at + 1, at + 1

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from meterhub.errors import BadFrame
 from meterhub_mbus.crypto import (
+    CLEAR_START,
     MODE_DERIVED_KEY,
     decrypt_mode_5,
     decrypt_mode_7,
     encrypted_size,
+    repeats_itself,
 )
 from meterhub_mbus.fixed import fixed_parts
 from meterhub_mbus.frame import FROM_MASTER as FROM_MASTER_BIT
@@ -32,6 +34,7 @@ from meterhub_mbus.record import (
     FROM_METER,
     FROM_METER_HIGH_FIRST,
     MORE_HEAD,
+    CutOff,
     Dissector,
     Part,
     Record,
@@ -76,7 +79,7 @@ class Telegram:
     @property
     def more(self) -> bool:
         """Whether the meter has more telegrams of this readout."""
-        return bool(self.parts) and self.parts[-1][0] is MORE_HEAD
+        return bool(self.parts) and self.parts[-1].head is MORE_HEAD
 
     @property
     def application_error(self) -> int | None:
@@ -109,7 +112,7 @@ def read_telegram(frame: Frame, key: bytes | None = None, identity: bytes | None
         if header is not None and header.configuration:
             clear = _clear_text(header, body, key, identity, counter)
             if clear is None:
-                return Telegram(frame, header, body, ci=ci, encrypted=True)
+                return _without_key(Telegram(frame, header, body, ci=ci))
             body = clear
         return Telegram(frame, header, body, _dissector(raw[4] & FROM_MASTER_BIT, high_first).parts(body), ci)
     if ci in FIXED:
@@ -142,13 +145,27 @@ def _clear_text(
     data = body[1:] if derived else body  # one more byte there, which names the key
     size = encrypted_size(header.configuration, data)
     if not size:
-        return body
+        return data if data.startswith(CLEAR_START) else body
     identity = header.identity or identity
     if key is None or identity is None or len(identity) != IDENTITY_SIZE:
         return None
     if not derived:
         return decrypt_mode_5(data, size, key, identity, header.access)
     return None if counter is None else decrypt_mode_7(data, size, key, identity, counter)
+
+
+def _without_key(telegram: Telegram) -> Telegram:
+    """What can be told of data that the configuration word calls encrypted: older meters have a signature there."""
+    body = telegram.body
+    try:
+        parts = FROM_METER.parts(body) if repeats_itself(body) else ()
+    except CutOff:
+        parts = ()
+    if parts and not any(one.head.error for one in parts):
+        telegram.parts = parts
+    else:
+        telegram.encrypted = True
+    return telegram
 
 
 def _selection(data: bytes, high_first: bool) -> tuple[Header, bytes]:

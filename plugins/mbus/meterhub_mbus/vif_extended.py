@@ -66,7 +66,7 @@ FD: Table = {
             0x64: "week_number",
             0x65: "day_change",
             0x66: "parameter_activation",
-            0x67: "special_supplier_information",
+            0x67: "special_supplier_info",
         },
     ),
     **durations(0x68, "duration_since_cumulation", "hdMy"),
@@ -123,5 +123,5 @@ FB: Table = {
     0x6E: Meaning("hca_display_factor"),
     **ladder(0x70, 4, "temperature_limit", "°F", -3),
     **ladder(0x74, 4, "temperature_limit", "°C", -3),
-    **ladder(0x78, 8, "cumulated_maximum_power", "W", -3),
+    **ladder(0x78, 8, "cumulated_max_power", "W", -3),
 }

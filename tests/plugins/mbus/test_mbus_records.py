@@ -73,7 +73,7 @@ def shown(record):
         ("02 FB 2A 9600", "phase_voltage_to_voltage", "15.0", "°"),
         ("01 FB 5B 64", "flow_temperature", "100", "°F"),
         ("01 FB 76 64", "temperature_limit", "10.0", "°C"),
-        ("01 FB 7B 64", "cumulated_maximum_power", "100", "W"),
+        ("01 FB 7B 64", "cumulated_max_power", "100", "W"),
         ("01 FB 3F 05", "unknown", "5", None),
         ("02 FD 48 4409", "voltage", "237.2", "V"),
         ("02 FD 5B 1700", "current", "2.3", "A"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 from decimal import Decimal
 
@@ -199,6 +200,19 @@ def test_a_signature_of_an_older_meter_is_no_encryption(configuration):
     text = HEADER + configuration + ("2F2F" if configuration == "1005" else "") + "0C 13 78563412"
     answer = explain(telegram(0x72, text))
     assert [one["value"] for one in answer["records"]] == ["12345.678"]
+
+
+def test_a_signature_that_looks_like_encryption_does_not_hide_clear_data():
+    answer = explain(telegram(0x72, HEADER + "3005" + "0C 13 78560000" * 7 + "04 06 01000000"))
+    assert [one["value"] for one in answer["records"]] == ["5.678"] * 7 + ["1"]
+    assert "encrypted" not in answer
+
+
+def test_random_bytes_that_are_said_to_be_encrypted_never_become_numbers():
+    source = random.Random(7)
+    for size in (16, 32, 64, 112) * 50:
+        answer = explain(long_frame(0x08, 1, 0x72, bytes.fromhex(HEADER + "1005") + source.randbytes(size)).raw)
+        assert answer["encrypted"] and not answer["records"]
 
 
 def test_the_key_of_mode_7_follows_from_the_counter():
