@@ -59,16 +59,15 @@ def explain_records(telegram: Telegram) -> list[dict[str, Any]]:
     body = telegram.body
     digits = body.hex().upper()
     answers = []
-    for head, read, at, raw in telegram.parts:
-        data = body[at]
-        value = read(data)
+    for (head, make, at, raw), item in telegram.layout.items(body):
+        value = make(item)
         answer = head.template.copy()
         answer["raw"] = digits[raw]
         if type(value) is Decimal:
             text = str(value)
             answer["value"] = text if "E" not in text else format(value, "f")
         else:
-            _explain_other(answer, head, data, value)
+            _explain_other(answer, head, body[at], value)
         answers.append(answer)
     return answers
 
@@ -106,7 +105,7 @@ def _or_none(value: Decimal | None) -> str | None:
 
 def _explain_rest(telegram: Telegram) -> dict[str, Any]:
     """What only some kinds of telegram say."""
-    ci, rest = telegram.ci, b"" if telegram.parts else telegram.body
+    ci, rest = telegram.ci, b"" if telegram.layout.parts else telegram.body
     answer: dict[str, Any] = {"encrypted": True} if telegram.encrypted else {}
     error = telegram.application_error
     if error is not None:

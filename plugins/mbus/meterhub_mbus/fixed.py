@@ -18,7 +18,7 @@ from meterhub_mbus import dif
 from meterhub_mbus.head import Head, nothing, reversed_head, scaled
 from meterhub_mbus.meaning import UNKNOWN, Meaning, Table, ladder
 from meterhub_mbus.number_types import bcd, signed
-from meterhub_mbus.record import Part, part
+from meterhub_mbus.record import Layout
 from meterhub_mbus.vif import ValueInformation
 
 BINARY, STORED = 0x01, 0x02
@@ -40,17 +40,17 @@ UNITS: Table = {
 }
 
 
-def fixed_parts(data: bytes, high_first: bool = False) -> list[Part]:
+def fixed_layout(data: bytes, high_first: bool = False) -> Layout:
     """The two counters as records. One with the unit "same, but historic" is storage 1, as are both if stored."""
     status, units = data[5], (data[6] & 0x3F, data[7] & 0x3F)
-    parts = []
+    places = []
     for unit, start in zip(units, (8, 12), strict=True):
         historic = unit == SAME_BUT_HISTORIC
         head = _head(
             units[0] if historic else unit, bool(status & BINARY), historic or bool(status & STORED), high_first
         )
-        parts.append(part(head, start, start + 4))
-    return parts
+        places.append((head, start, start + 4))
+    return Layout(places, len(data))
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from typing import Any
 
 from meterhub_mbus import dif, lvar
 from meterhub_mbus.dif import DataInformation, data_information
-from meterhub_mbus.meaning import OPAQUE, TIME, UNSIGNED, Meaning
+from meterhub_mbus.meaning import OPAQUE, SIGNED, TIME, UNSIGNED, Meaning
 from meterhub_mbus.number_types import bcd, real, signed, unsigned
 from meterhub_mbus.times import BY_SIZE, Moment
 from meterhub_mbus.vif import ValueInformation, value_information
@@ -21,13 +21,16 @@ Value = Decimal | str | Moment | None
 Reader = Callable[[bytes], Value]
 """Data of a record to its typed value; None where there is none. Never raises for data of the right size."""
 
+Integer = tuple[str, Callable[[int], Decimal]]
+"""What ``struct`` calls an integer, and what makes the value of it."""
+
 RawReader = Callable[[bytes], Decimal | int | None]
 
 EXACT = Context(prec=400)
 """Wide enough for the largest number there is: 64 bytes have 155 digits."""
 
-SHORT_READERS = frozenset({signed, unsigned, bcd, real})
-"""They give at most 20 digits, which with a factor below 10 ** 8 fit into the 28 of the ordinary context."""
+STRUCT_CODES = {1: "b", 2: "h", 4: "i", 7: "q"}
+"""By the data field of the DIF."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class Head:
     holds_value: bool = True
     profile: int = 0
     meaning: Meaning | None = None
+    integer: Integer | None = None
+    """Where the data are an integer that ``struct`` can read: the quick way to the value."""
     template: dict[str, Any] = field(init=False)
     """A record with this head as a JSON object, but for its value."""
 
@@ -92,6 +97,7 @@ def make_head(dib: bytes, vib: bytes, text: str | None, extensions: bytes, from_
         holds_value=data.size != 0 and meaning.coding != OPAQUE and not value.profile,
         profile=value.profile,
         meaning=meaning,
+        integer=quick_integer(data, value),
     )
 
 
@@ -125,10 +131,7 @@ def scaled(read: RawReader, value: ValueInformation) -> Callable[[bytes], Decima
 
     Negative powers of ten move the point and keep the zeros: 250 times 0.01 is 2.50.
     """
-    meaning, addend = value.meaning, value.addend
-    factor = Decimal(meaning.multiplier * 10 ** max(meaning.exponent, 0)).scaleb(min(meaning.exponent, 0))
-    if not addend and factor.adjusted() < 8 and read in SHORT_READERS:
-        return _short_signed(factor) if read is signed else _short(read, factor)
+    factor, addend = factor_of(value.meaning), value.addend
 
     def number(raw: bytes) -> Decimal | None:
         result = read(raw)
@@ -137,23 +140,22 @@ def scaled(read: RawReader, value: ValueInformation) -> Callable[[bytes], Decima
     return number
 
 
-def _short(read: RawReader, factor: Decimal) -> Callable[[bytes], Decimal | None]:
-    """For numbers that with ``factor`` have no more digits than the ordinary context of decimals, which is faster."""
-
-    def number(raw: bytes) -> Decimal | None:
-        result = read(raw)
-        return None if result is None else result * factor
-
-    return number
+def factor_of(meaning: Meaning) -> Decimal:
+    """What a number is multiplied with."""
+    return Decimal(meaning.multiplier * 10 ** max(meaning.exponent, 0)).scaleb(min(meaning.exponent, 0))
 
 
-def _short_signed(factor: Decimal) -> Callable[[bytes], Decimal | None]:
-    """The same for ``signed``, which most records are: one call less for each of them."""
+def quick_integer(data: DataInformation, value: ValueInformation) -> Integer | None:
+    """The way past the reader for integers of 1, 2, 4 and 8 bytes with nothing but a factor.
 
-    def number(raw: bytes) -> Decimal | None:
-        return int.from_bytes(raw, "little", signed=True) * factor
-
-    return number
+    They have at most 20 digits: with a factor of up to eight they fit into the ordinary context of decimals.
+    """
+    factor, meaning = factor_of(value.meaning), value.meaning
+    has_number = meaning.coding in (SIGNED, UNSIGNED) and not (value.error or value.profile or value.addend)
+    if data.coding not in STRUCT_CODES or not has_number or factor.adjusted() > 7:
+        return None
+    code = STRUCT_CODES[data.coding]
+    return code.upper() if meaning.coding == UNSIGNED else code, factor.__mul__
 
 
 def _variable(read_number: Reader) -> Reader:
@@ -169,5 +171,5 @@ def reversed_head(head: Head) -> Head:
     """``head`` for data whose numbers have their high byte first."""
     read = head.read
     if head.size < 0:
-        return replace(head, read=lambda raw: read(raw[:1] + raw[:0:-1]))
-    return replace(head, read=lambda raw: read(raw[::-1]))
+        return replace(head, read=lambda raw: read(raw[:1] + raw[:0:-1]), integer=None)
+    return replace(head, read=lambda raw: read(raw[::-1]), integer=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meterhub.errors import BadFrame
@@ -14,7 +13,16 @@ from meterhub_mbus.crypto import (
     encrypted_size,
     repeats_itself,
 )
-from meterhub_mbus.fixed import fixed_parts
+from meterhub_mbus.dissector import (
+    FROM_MASTER,
+    FROM_MASTER_HIGH_FIRST,
+    FROM_METER,
+    FROM_METER_HIGH_FIRST,
+    MORE_HEAD,
+    CutOff,
+    Dissector,
+)
+from meterhub_mbus.fixed import fixed_layout
 from meterhub_mbus.frame import FROM_MASTER as FROM_MASTER_BIT
 from meterhub_mbus.frame import Frame, decode_frame
 from meterhub_mbus.header import (
@@ -28,18 +36,7 @@ from meterhub_mbus.header import (
     long_header,
     short_header,
 )
-from meterhub_mbus.record import (
-    FROM_MASTER,
-    FROM_MASTER_HIGH_FIRST,
-    FROM_METER,
-    FROM_METER_HIGH_FIRST,
-    MORE_HEAD,
-    CutOff,
-    Dissector,
-    Part,
-    Record,
-    records_in,
-)
+from meterhub_mbus.record import EMPTY, Layout, Record
 
 NO_HEADER = "none"
 RECORDS = {0x72: LONG, 0x7A: SHORT, 0x78: NO_HEADER, 0x51: NO_HEADER, 0x5A: SHORT}
@@ -58,7 +55,7 @@ COUNTER_PRESENT, CONTROL_PRESENT, KEY_PRESENT = 0x0800, 0x2000, 0x0200
 
 @dataclass(slots=True)
 class Telegram:
-    """One telegram. ``body`` are the bytes behind the header, in clear; ``parts`` are the records in it.
+    """One telegram. ``body`` are the bytes behind the header, in clear; ``layout`` tells the records in it.
 
     ``encrypted``: there are records in ``body``, but no key to read them with.
     """
@@ -66,7 +63,7 @@ class Telegram:
     frame: Frame
     header: Header | None = None
     body: bytes = b""
-    parts: Sequence[Part] = ()
+    layout: Layout = EMPTY
     ci: int | None = None
     """The CI of the application, which stands deeper than the frame's where there is an authentication layer."""
     encrypted: bool = False
@@ -74,12 +71,12 @@ class Telegram:
     @property
     def records(self) -> list[Record]:
         """The records, in their order; made anew each time."""
-        return records_in(self.body, self.parts)
+        return self.layout.records(self.body)
 
     @property
     def more(self) -> bool:
         """Whether the meter has more telegrams of this readout."""
-        return bool(self.parts) and self.parts[-1].head is MORE_HEAD
+        return bool(self.layout.parts) and self.layout.parts[-1].head is MORE_HEAD
 
     @property
     def application_error(self) -> int | None:
@@ -114,12 +111,12 @@ def read_telegram(frame: Frame, key: bytes | None = None, identity: bytes | None
             if clear is None:
                 return _without_key(Telegram(frame, header, body, ci=ci))
             body = clear
-        return Telegram(frame, header, body, _dissector(raw[4] & FROM_MASTER_BIT, high_first).parts(body), ci)
+        return Telegram(frame, header, body, _dissector(raw[4] & FROM_MASTER_BIT, high_first).layout(body), ci)
     if ci in FIXED:
-        return Telegram(frame, fixed_header(data, high_first), data, fixed_parts(data, high_first), ci)
+        return Telegram(frame, fixed_header(data, high_first), data, fixed_layout(data, high_first), ci)
     if ci in SELECTIONS:
         header, body = _selection(data, high_first)
-        return Telegram(frame, header, body, _dissector(1, high_first).parts(body), ci)
+        return Telegram(frame, header, body, _dissector(1, high_first).layout(body), ci)
     header, body = _split(ERRORS.get(ci) or ALARMS.get(ci, NO_HEADER), data, high_first)
     return Telegram(frame, header, body, ci=ci)
 
@@ -158,11 +155,11 @@ def _without_key(telegram: Telegram) -> Telegram:
     """What can be told of data that the configuration word calls encrypted: older meters have a signature there."""
     body = telegram.body
     try:
-        parts = FROM_METER.parts(body) if repeats_itself(body) else ()
+        layout = FROM_METER.layout(body) if repeats_itself(body) else EMPTY
     except CutOff:
-        parts = ()
-    if parts and not any(one.head.error for one in parts):
-        telegram.parts = parts
+        layout = EMPTY
+    if layout.parts and not any(one.head.error for one in layout.parts):
+        telegram.layout = layout
     else:
         telegram.encrypted = True
     return telegram
