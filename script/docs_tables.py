@@ -122,6 +122,29 @@ def identifiers(edition: str) -> str:
     return table(["identifier", "English", "中文", "format", "bytes", "unit", "access"], rows)
 
 
+def cjt188_identifiers() -> str:
+    """Every identifier of CJ/T 188 as the catalogue has it, in English and Chinese."""
+    from meterhub_mbus.cjt188.catalogue import catalogue
+
+    rows = []
+    for row in catalogue().rows:
+        parts = [", ".join(f"`{field.key}`" for field in fields) for fields in (row.request, row.answer)]
+        where = f"{row.edition}" + ("" if row.family == "any" else f", {row.family}")
+        rows.append([f"`{row.text}`", row.name, row.name_zh, where, f"`{row.control:02X}`", *parts])
+    return table(["identifier", "English", "中文", "of", "control", "request", "answer"], rows)
+
+
+def cjt188_fields() -> str:
+    """Every field of CJ/T 188: what ``decode`` calls it, its format and unit."""
+    from meterhub_mbus.cjt188.catalogue import catalogue
+
+    rows = []
+    for field in catalogue().fields.values():
+        unit = f"a code for {field.quantity}" if field.quantity else field.unit
+        rows.append([f"`{field.key}`", field.name, field.name_zh, f"`{field.format.text}`", str(field.size), unit])
+    return table(["key", "English", "中文", "format", "bytes", "unit"], rows)
+
+
 def _items(layout: Any) -> int:
     return len(layout.fields) if layout is not None else 0
 
@@ -133,6 +156,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "options": options,
     "rules": rules,
     **{f"dlt645.{edition}": partial(identifiers, edition) for edition in ("2007", "1997")},
+    "cjt188.identifiers": cjt188_identifiers,
+    "cjt188.fields": cjt188_fields,
     **{f"site.{name}": partial(describe, schema) for name, schema in SECTIONS.items() if schema},
     **{f"link.{name}": partial(describe, link.schema) for name, link in link_types().items()},
     **{

@@ -75,8 +75,12 @@ class ValueRows:
         """One value with its name and when the device had it."""
         value = values.live_value(entity, self._texts, self._now_ms, self._period_s)
         if big and entity.definition.role is Role.CONTROL and entity.value in (True, False):
-            value = value.replace("<live-value ", f'<live-value data-icons="{escape(RELAY_ICONS)}" ', 1)
-            value = value.replace("<span", icon("on" if entity.value else "off", "word-icon") + "<span", 1)
+            if entity.definition.kind == "valve":
+                picture = "valve"
+            else:
+                value = value.replace("<live-value ", f'<live-value data-icons="{escape(RELAY_ICONS)}" ', 1)
+                picture = "on" if entity.value else "off"
+            value = value.replace("<span", icon(picture, "word-icon") + "<span", 1)
         return {
             "name": self._texts.pick(entity.definition.name),
             "value": Markup(value),
@@ -105,6 +109,9 @@ GROUP_WORDS = {
     "valve": mark("Valve"),
     "money": mark("Money"),
     "water": mark("Water"),
+    "heat": mark("Heat"),
+    "gas": mark("Gas"),
+    "history": mark("Earlier months"),
     "state": mark("State"),
     "grid": mark("Grid"),
     "prepaid": mark("Prepaid credit"),
