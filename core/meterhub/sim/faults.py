@@ -88,6 +88,10 @@ class Faults:
                 return one
         return None
 
+    def planned(self, operation: str, *kinds: Fault) -> bool:
+        """Whether a fault of these kinds is planned for ``operation``; it stays planned."""
+        return any(one.kind in kinds and fnmatchcase(operation, one.operation) for one in self._planned)
+
     def add_from(self, content: Mapping[str, Any]) -> None:
         """``add`` with the members of a JSON object. Raises ``BadInput``."""
         try:

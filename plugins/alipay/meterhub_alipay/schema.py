@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
     return Account(options["app_id"], options["seller_id"], options["gateway"], keys)
 
 
+@cache
 def sandbox_key(name: str) -> RsaKey:
     """A key of the sandbox, ``application`` or ``alipay``. They are in every copy of MeterHub and prove nothing."""
     return rsa_keys.private_key((SANDBOX_KEYS / f"{name}.pem").read_text(encoding="ascii"))

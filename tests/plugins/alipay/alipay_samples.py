@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import cache
 from pathlib import Path
 
 from meterhub import certificates, rsa_keys
@@ -18,6 +19,7 @@ def samples(kind):
         return [one for one in map(json.loads, lines) if one["kind"] == kind]
 
 
+@cache
 def private(name):
     """A private key by name: ``alipay_app``, ``alipay_platform``, ``alipay_wrong``."""
     return rsa_keys.private_key(KEYS["rsa"][name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import cache
 from pathlib import Path
 
 from meterhub import certificates, rsa_keys
@@ -19,6 +20,7 @@ def samples(kind):
         return [one for one in map(json.loads, lines) if one["kind"] == kind]
 
 
+@cache
 def private(name):
     """A private key by name: ``wx_merchant``, ``wx_platform``, ``wx_platform_old``, ``wx_wrong``."""
     return rsa_keys.private_key(KEYS["rsa"][name])

@@ -1,0 +1,221 @@
+"""A WeChat Pay account: QR code, cashier from a browser and inside WeChat; query, close, refund, notices, bill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from meterhub import beijing, rsa_keys
+from meterhub.errors import NotGenuine, NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.money.provider import (
+    Attempt,
+    Checkout,
+    Notice,
+    NoticeAnswer,
+    PaymentAccount,
+    PaymentRequest,
+    RefundRequest,
+    Way,
+)
+from meterhub.money.statements import (
+    Bill,
+    PaymentState,
+    PaymentStatement,
+    RefundState,
+    RefundStatement,
+    Statement,
+)
+from meterhub.outgoing import body_of
+from meterhub.texts import mark
+from meterhub_wechat import bill, crypto, statements
+from meterhub_wechat.client import Client
+from meterhub_wechat.outcomes import ORDER_PAID
+from meterhub_wechat.schema import read_account
+
+QR = Way("qr", {"en": "WeChat Pay QR code", "zh": "微信扫码支付", "ja": "WeChat Pay QRコード"})
+H5 = Way("h5", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
+JSAPI = Way("jsapi", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
+TRANSACTIONS, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
+PATHS = {"qr": f"{TRANSACTIONS}/native", "h5": f"{TRANSACTIONS}/h5", "jsapi": f"{TRANSACTIONS}/jsapi"}
+ANSWERS = {"qr": "code_url", "h5": "h5_url", "jsapi": "prepay_id"}
+LIVES_MS = {"qr": 2 * 3_600_000, "h5": 5 * 60_000, "jsapi": 2 * 3_600_000}
+PHONES = re.compile(r"Mobile|Android|iPhone", re.IGNORECASE)
+LARGEST_BILL = 64 << 20
+READY_MS = (24 + 10) * 3_600_000
+"""From the begin of a day until its bill is there: ten o'clock the next morning."""
+SAYS_NO_BILL = "NO_STATEMENT_EXIST"
+TESTED = mark("WeChat Pay answered and accepted our signature.")
+
+
+class WechatAccount(PaymentAccount):
+    """One merchant with one app. ``ctx`` is the plugin's context."""
+
+    def __init__(self, ctx: Any, options: Mapping[str, Any]) -> None:
+        self._ctx = ctx
+        self._account = read_account(options)
+        self._client = Client(ctx, self._account)
+        self.merchant = self._account.mchid
+        if not self._account.public_key_id:
+            ctx.spawn(self._client.keep_certificates())
+        ctx.log.info("merchant %s signs with the key %s", self.merchant, rsa_keys.fingerprint(self._account.private))
+
+    def ways(self, agent: str) -> Sequence[Way]:
+        """Inside WeChat its own cashier, on phones the app, elsewhere the QR code."""
+        if "MicroMessenger" in agent:
+            return (JSAPI, QR)
+        return (H5, QR) if PHONES.search(agent) else (QR,)
+
+    async def create(self, request: PaymentRequest) -> Checkout:
+        """Open an order; asked again with equal content it gives a fresh code, because codes live shorter."""
+        if request.way == "jsapi" and not request.payer:
+            raise ProviderRefused("paying inside WeChat needs the payer's openid", reply="NO_OPENID", where=request.no)
+        try:
+            answer = await self._client.call("POST", PATHS[request.way], self._order(request), request.no)
+        except ProviderRefused as error:
+            if error.reply == ORDER_PAID:
+                raise ProviderUnknown("it is paid already", where=request.no) from None
+            raise
+        shown = str(answer.get(ANSWERS[request.way]) or "")
+        if not shown:
+            raise ProviderUnknown("WeChat Pay's answer has nothing to show", where=request.no)
+        expires_ms = min(self._ctx.clock.now() + LIVES_MS[request.way], request.expires_ms)
+        return self._checkout(request, shown, expires_ms)
+
+    def _order(self, request: PaymentRequest) -> dict[str, Any]:
+        content: dict[str, Any] = {
+            "appid": self._account.appid,
+            "mchid": self._account.mchid,
+            "description": request.subject.encode()[:127].decode(errors="ignore"),
+            "out_trade_no": request.no,
+            "time_expire": beijing.rfc3339(request.expires_ms),
+            "notify_url": request.notify_url,
+            "amount": {"total": request.amount_fen, "currency": request.currency},
+        }
+        if request.way == "jsapi":
+            content["payer"] = {"openid": request.payer}
+        if request.way == "h5":
+            content["scene_info"] = {"payer_client_ip": request.client_ip, "h5_info": {"type": _device(request.agent)}}
+        return content
+
+    def _checkout(self, request: PaymentRequest, shown: str, expires_ms: int) -> Checkout:
+        if request.way == "qr":
+            return Checkout(qr=shown, expires_ms=expires_ms)
+        if request.way == "h5":
+            back = quote(request.return_url, safe="")
+            return Checkout(url=f"{shown}{'&' if '?' in shown else '?'}redirect_url={back}", expires_ms=expires_ms)
+        timestamp = str(self._ctx.clock.now() // 1000)
+        params = crypto.pay_sign(self._account.appid, timestamp, self._client.nonce(), shown, self._account.private)
+        return Checkout(params=params, expires_ms=expires_ms)
+
+    async def query(self, attempt: Attempt) -> PaymentStatement:
+        """Ask by our number."""
+        path = f"{TRANSACTIONS}/out-trade-no/{quote(attempt.no, safe='')}?mchid={quote(self.merchant, safe='')}"
+        try:
+            answer = await self._client.call("GET", path, where=attempt.no)
+        except ProviderRefused as error:
+            if error.reply.startswith("ORDER_NOT_EXIST"):
+                return PaymentStatement(attempt.no, PaymentState.MISSING)
+            raise
+        return statements.payment_of_query(answer, attempt.no, self.merchant)
+
+    async def close(self, attempt: Attempt) -> None:
+        """Close an unpaid order: its time being over does not close it at WeChat Pay."""
+        path = f"{TRANSACTIONS}/out-trade-no/{quote(attempt.no, safe='')}/close"
+        try:
+            await self._client.call("POST", path, {"mchid": self.merchant}, attempt.no)
+        except ProviderRefused as error:
+            if not error.reply.startswith(("ORDER_NOT_EXIST", "ORDER_CLOSED")):
+                raise
+
+    async def refund(self, request: RefundRequest) -> RefundStatement:
+        """Ask for a refund. The answer means that it was accepted; the result comes by notice or query."""
+        attempt = request.attempt
+        content = {
+            "out_trade_no": attempt.no,
+            "out_refund_no": request.refund_no,
+            "reason": request.reason.encode()[:80].decode(errors="ignore"),
+            "notify_url": request.notify_url,
+            "amount": {"refund": request.amount_fen, "total": attempt.amount_fen, "currency": request.currency},
+        }
+        answer = await self._client.call("POST", REFUNDS, content, request.refund_no)
+        return statements.refund_of_answer(answer, request.refund_no)
+
+    async def query_refund(self, request: RefundRequest) -> RefundStatement:
+        """Ask by our number of the refund."""
+        try:
+            answer = await self._client.call(
+                "GET", f"{REFUNDS}/{quote(request.refund_no, safe='')}", where=request.refund_no
+            )
+        except ProviderRefused as error:
+            if error.reply.startswith("RESOURCE_NOT_EXIST"):
+                return RefundStatement(request.attempt.no, request.refund_no, RefundState.MISSING)
+            raise
+        return statements.refund_of_answer(answer, request.refund_no)
+
+    def parse_notice(self, notice: Notice) -> Statement | None:
+        """Prove and decrypt a notice. Repeated ones are signed anew, so that five minutes are enough for all."""
+        try:
+            found = crypto.read_notice(
+                notice.headers, notice.body, self._client.keys, self._account.apiv3_key, notice.received_ms // 1000
+            )
+        except NotGenuine as error:
+            raise NoticeRejected(error.message, error.why, hint=error.hint) from None
+        return statements.statement_of_notice(found.event, found.resource, self.merchant, self._account.appid)
+
+    def notice_answer(self, accepted: bool) -> NoticeAnswer:
+        """204, or 400 with WeChat Pay's word for a failure."""
+        if accepted:
+            return NoticeAnswer(204)
+        return NoticeAnswer(400, json.dumps({"code": "FAIL", "message": "not taken"}).encode(), "application/json")
+
+    async def bill(self, day: date) -> Bill:
+        """The bill of a day, there from about ten o'clock the next morning."""
+        path = f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP"
+        try:
+            answer = await self._client.call("GET", path, where=f"bill {day}")
+        except ProviderRefused as error:
+            begin_ms = beijing.ms(f"{day} 00:00:00") or 0
+            if error.reply == SAYS_NO_BILL and self._ctx.clock.now() >= begin_ms + READY_MS:
+                return Bill(day, ())
+            raise ProviderUnknown(f"no bill of {day} yet: {error.message}", hint=error.hint) from None
+        packed = await self._download(str(answer.get("download_url", "")))
+        with self._ctx.clock.outside():
+            text = await asyncio.to_thread(bill.unpacked, packed, str(answer.get("hash_value", "")))
+            return await asyncio.to_thread(bill.read, text, day)
+
+    async def _download(self, address: str) -> bytes:
+        """The file behind the address, which lives for five minutes; only from the two sites of the gateway."""
+        wanted = urlsplit(address)
+        if f"{wanted.scheme}://{wanted.netloc}" not in {self._account.gateway, self._account.backup} - {""}:
+            raise ProviderUnknown("the bill's address is not one of WeChat Pay's")
+        path = address.removeprefix(f"{wanted.scheme}://{wanted.netloc}")
+        headers = {"Authorization": self._client.authorization_for(path), "User-Agent": "MeterHub"}
+        try:
+            async with self._ctx.http().get(
+                URL(address, encoded=True), headers=headers, allow_redirects=False, auto_decompress=False
+            ) as response:
+                if response.status != 200:
+                    raise ProviderUnknown(f"the bill's address answered HTTP {response.status}")
+                return await body_of(response, LARGEST_BILL)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ProviderUnknown(f"the bill was not delivered: {type(error).__name__}") from None
+
+    async def test(self) -> str:
+        """Ask after a payment that cannot be: whoever is told so was known."""
+        attempt = Attempt(f"TEST{self._ctx.clock.random.getrandbits(64):016X}", "qr", 1, 0, 0)
+        await self.query(attempt)
+        return TESTED
+
+
+def _device(agent: str) -> str:
+    if "iPhone" in agent or "iPad" in agent:
+        return "iOS"
+    return "Android" if "Android" in agent else "Wap"

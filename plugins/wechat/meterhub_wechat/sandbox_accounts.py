@@ -1,0 +1,30 @@
+"""Plays WeChat Pay for the accounts of a site file that say ``sandbox:``; those of one address share a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from meterhub.config.types import HostPort
+from meterhub.sim.world import World
+from meterhub_wechat.sandbox import Merchant, PlatformKey, WechatSandbox
+from meterhub_wechat.schema import read_account, sandbox_key
+
+
+def merchant_of(options: Mapping[str, Any]) -> Merchant:
+    """The merchant as the sandbox knows him."""
+    account = read_account(options)
+    platform = (PlatformKey(account.public_key_id, sandbox_key("wechat")),)
+    return Merchant(account.mchid, account.serial, account.private.public_key(), account.apiv3_key, platform)
+
+
+async def play(accounts: Iterable[Mapping[str, Any]], world: World) -> None:
+    """Run the gateways until cancelled. Raises ``ConfigError`` for an address that others can reach."""
+    gateways: dict[HostPort, dict[str, Merchant]] = defaultdict(dict)
+    for options in accounts:
+        if options.get("sandbox"):
+            merchant = merchant_of(options)
+            gateways[options["sandbox"]][merchant.mchid] = merchant
+    await asyncio.gather(*(WechatSandbox(world, merchants).play(listen) for listen, merchants in gateways.items()))
