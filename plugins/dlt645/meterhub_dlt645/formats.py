@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 
@@ -59,24 +60,20 @@ class Format(ABC):
 class Number(Format):
     """BCD with an implied decimal point; ``signed`` takes the top bit of the highest byte as minus sign."""
 
-    __slots__ = ("decimals", "digits", "signed")
+    __slots__ = ("decimals", "digits", "of_digits", "signed")
 
     def __init__(self, text: str) -> None:
         digits = text.lstrip("-")
         self.signed = text.startswith("-")
         self.digits = digits.count("X")
         self.decimals = len(digits.partition(".")[2])
+        self.of_digits: Callable[[str], int | None] = signed_number if self.signed else unsigned_number
+        """The scaled integer of hex digits, high first."""
         super().__init__(text, self.digits // 2)
 
     def decode(self, data: bytes) -> int | None:
-        """The scaled integer; the sign bit is no digit, so that signed values hold up to 7 in the first digit."""
-        text = data[::-1].hex()
-        if text.isdigit() and (not self.signed or text[0] < "8"):
-            return int(text)
-        if self.signed and data[-1] & 0x80:
-            text = (data[:-1] + bytes((data[-1] & 0x7F,)))[::-1].hex()
-            return -int(text) if text.isdigit() else None
-        return None
+        """The scaled integer."""
+        return self.of_digits(data[::-1].hex())
 
     def encode(self, value: int | str) -> bytes:
         """BCD, low byte first."""
@@ -93,6 +90,20 @@ class Number(Format):
     def show(self, value: int | str) -> str:
         """``123456`` of two decimals is ``1234.56``."""
         return with_point(int(value), self.decimals)
+
+
+def unsigned_number(digits: str) -> int | None:
+    """The number of decimal digits; None when one is none."""
+    return int(digits) if digits.isdigit() else None
+
+
+def signed_number(digits: str) -> int | None:
+    """The same with the top bit as sign; it is no digit, so that the first one goes up to 7 only."""
+    first = int(digits[0], 16)
+    if first < 8:
+        return unsigned_number(digits)
+    number = unsigned_number(f"{first - 8}{digits[1:]}")
+    return None if number is None else -number
 
 
 class Binary(Format):

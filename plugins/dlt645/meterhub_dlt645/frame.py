@@ -17,13 +17,12 @@ Clause 5 of DL/T 645-2007. FE before the frame wakes the far end up and is no pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from meterhub.errors import BadFrame, BadInput
 from meterhub_dlt645.catalogue import catalogue
-from meterhub_dlt645.formats import Format, Value
+from meterhub_dlt645.formats import Format, Number, Value
 
 PLUS_33 = bytes((value + 0x33) & 0xFF for value in range(256))
 MINUS_33 = bytes((value - 0x33) & 0xFF for value in range(256))
@@ -113,9 +112,12 @@ class Frame:
     @property
     def identifier(self) -> str | None:
         """The identifier in hex, high byte first, or None where this frame carries none."""
-        raw = self.raw
-        size = IDENTIFIER_SIZES[self.edition][raw[8]]
-        return identifier_text(raw[10 : 10 + size]) if 0 < size <= raw[9] else None
+        edition, raw = self.edition, self.raw
+        start = raw[8:14] if edition == "2007" else raw[8:12]
+        try:
+            return KNOWN_STARTS[edition][start].identifier
+        except KeyError:
+            return start_of(edition, start).identifier
 
     @property
     def payload(self) -> bytes:
@@ -127,26 +129,47 @@ class Frame:
     @property
     def value(self) -> Value:
         """The value of a meter's answer that holds exactly one item, in the scale of its format; None otherwise."""
-        raw = self.raw
-        if self.edition == "2007":
-            decode = value_decoder("2007", raw[8:14])
-            return None if decode is None else decode(raw[14:-2].translate(MINUS_33))
-        decode = value_decoder("1997", raw[8:12]) if self.edition else None
-        return None if decode is None else decode(raw[12:-2].translate(MINUS_33))
+        edition, raw = self.edition, self.raw
+        start = raw[8:14] if edition == "2007" else raw[8:12]
+        try:
+            known = KNOWN_STARTS[edition][start]
+        except KeyError:
+            known = start_of(edition, start)
+        if known.of_digits is not None:
+            return known.of_digits(raw[-3 : known.before : -1].translate(MINUS_33).hex())
+        return None if known.format is None else known.format.decode(raw[known.before + 1 : -2].translate(MINUS_33))
 
 
-@lru_cache(maxsize=8192)
-def value_decoder(edition: str, start: bytes) -> Callable[[bytes], Value] | None:
-    """What decodes an answer that begins with control, length and identifier; None unless it holds exactly one item."""
-    size = IDENTIFIER_SIZES[edition][start[0]] if start[0] & FROM_METER else 0
-    form = single_format(edition, start[2:]) if size == len(start) - 2 else None
-    return None if form is None or start[1] != size + form.size else form.decode
+class Start:
+    """What control, length and identifier tell of a frame: the same for all answers of a kind, and so kept.
+
+    ``format`` is that of the one item behind the identifier of a meter's answer, None when it is not exactly one;
+    ``of_digits`` reads it where it is a number; ``before`` is the place in front of its bytes.
+    """
+
+    __slots__ = ("before", "format", "identifier", "of_digits")
+
+    def __init__(self, edition: str | None, start: bytes) -> None:
+        size = IDENTIFIER_SIZES[edition][start[0]]
+        data = start[2 : 2 + size][::-1].translate(MINUS_33).hex().upper()
+        self.identifier = data if 0 < size <= start[1] else None
+        form = single_format(edition, self.identifier) if self.identifier and edition else None
+        self.format = form if form and start[0] & FROM_METER and start[1] == size + form.size else None
+        self.of_digits = self.format.of_digits if isinstance(self.format, Number) else None
+        self.before = 9 + size
 
 
-@lru_cache(maxsize=8192)
-def identifier_text(wire: bytes) -> str:
-    """An identifier as it is on the wire in hex, high byte first."""
-    return wire[::-1].translate(MINUS_33).hex().upper()
+KNOWN_STARTS: dict[str | None, dict[bytes, Start]] = {"2007": {}, "1997": {}, None: {}}
+STARTS_KEPT = 8192
+
+
+def start_of(edition: str | None, start: bytes) -> Start:
+    """What a start tells, worked out and kept."""
+    known = KNOWN_STARTS[edition]
+    if len(known) >= STARTS_KEPT:
+        known.clear()
+    found = known[start] = Start(edition, start)
+    return found
 
 
 @lru_cache(maxsize=8192)
@@ -155,9 +178,9 @@ def identifier_wire(text: str) -> bytes:
     return bytes.fromhex(text)[::-1].translate(PLUS_33)
 
 
-def single_format(edition: str, wire_identifier: bytes) -> Format | None:
-    """The format behind an identifier (as on the wire) that stands for one item alone."""
-    layout = catalogue(edition).find(wire_identifier[::-1].translate(MINUS_33).hex().upper())
+def single_format(edition: str, identifier: str) -> Format | None:
+    """The format behind an identifier that stands for one item alone."""
+    layout = catalogue(edition).find(identifier)
     return layout.fields[0].format if layout is not None and layout.fixed() and len(layout.fields) == 1 else None
 
 
@@ -196,7 +219,7 @@ def edition_of(raw: bytes) -> str | None:
 def decode_frame(data: bytes, edition: str | None = None) -> Frame:
     """Check that ``data`` is exactly one frame, FE before it allowed. Raises only ``BadFrame``, which says why."""
     raw = data if type(data) is bytes else bytes(data)
-    if raw[:1] == b"\xfe":
+    if raw and raw[0] == 0xFE:
         raw = raw.lstrip(b"\xfe")
     size = len(raw)
     if edition not in IDENTIFIER_SIZES:
