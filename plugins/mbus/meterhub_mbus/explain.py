@@ -9,7 +9,8 @@ from typing import Any
 from meterhub_mbus.head import Head, Value
 from meterhub_mbus.header import Header
 from meterhub_mbus.names import APPLICATION_ERRORS, BAUD_RATES, CI_NAMES, RESETS, status_words
-from meterhub_mbus.profile import MODES, decode_profile
+from meterhub_mbus.profile import Entry, expand
+from meterhub_mbus.record import Record
 from meterhub_mbus.telegram import ALARMS, FIXED, SELECTIONS, Telegram, decode_telegram
 from meterhub_mbus.times import summer_time
 
@@ -66,6 +67,8 @@ def explain_records(telegram: Telegram) -> list[dict[str, Any]]:
         if type(value) is Decimal:
             text = str(value)
             answer["value"] = text if "E" not in text else format(value, "f")
+        elif head.profile:
+            answer["profile"] = _explain_profile(Record(head, body[at], value), telegram)
         else:
             _explain_other(answer, head, body[at], value)
         answers.append(answer)
@@ -83,24 +86,20 @@ def _explain_other(answer: dict[str, Any], head: Head, data: bytes, value: Value
     elif head.error or head.holds_value:
         answer["valid"] = False
         answer["reason"] = head.error or "the data are no valid number or time"
-    elif head.profile:
-        answer["profile"] = _explain_profile(head, data)
 
 
-def _explain_profile(head: Head, data: bytes) -> dict[str, Any] | None:
-    profile = decode_profile(head, data)
-    if profile is None:
-        return None
+def _explain_profile(record: Record, telegram: Telegram) -> list[dict[str, Any]] | None:
+    """The values of a compact profile, each with its storage number and time."""
+    entries = expand(record, telegram.records)
+    return None if entries is None else [_explain_entry(entry) for entry in entries]
+
+
+def _explain_entry(entry: Entry) -> dict[str, Any]:
     return {
-        "mode": MODES[profile.mode],
-        "step": _or_none(profile.step),
-        "step_unit": profile.step_unit,
-        "elements": [_or_none(element) for element in profile.elements],
+        "storage": entry.storage,
+        "time": None if entry.time is None else entry.time.isoformat(),
+        "value": None if entry.value is None else format(entry.value, "f"),
     }
-
-
-def _or_none(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
 
 
 def _explain_rest(telegram: Telegram) -> dict[str, Any]:

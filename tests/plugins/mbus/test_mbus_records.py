@@ -357,14 +357,3 @@ def test_a_master_may_select_and_act():
     found = read("08 13 08 07 02 93 07 0500 7F", ci=0x51, control=0x53)
     assert [one["quantity"] for one in found] == ["volume", "energy", "volume", "global_readout"]
     assert found[2]["modifiers"] == ["clear"] and found[2]["valid"]
-
-
-def test_a_compact_profile_is_shown_with_its_steps():
-    assert only("8D 04 93 1E 04 33 FE 0100")["profile"] is None  # two bytes are no element of three
-    record = only("8D 04 93 1F 08 FB FE 120000 0500FA")
-    assert record["profile"] == {
-        "mode": "signed differences",
-        "step": "1",
-        "step_unit": "month",
-        "elements": ["0.012", None],
-    }
