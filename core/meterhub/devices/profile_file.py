@@ -92,6 +92,7 @@ def build_profile(
     vectors = head["vectors"]
     if base is not None:
         entities, points, vectors = _over(base, entities, points, vectors, gone)
+        vectors = head["vectors"] if options else vectors  # in other options the base's frames may mean something else
         options = {**base.options, **options}
     return Profile(
         head["id"],

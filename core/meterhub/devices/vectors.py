@@ -39,7 +39,8 @@ def _check(profile: Profile, protocol: Protocol, vector: Any, where: str) -> Non
     if key not in profile.points:
         raise ConfigError(f"there is no entity {key} with a point", where=where, hint=", ".join(profile.points))
     try:
-        found = protocol.values(bytes.fromhex(given["frame"]), {key: profile.points[key]})
+        frame = bytes.fromhex(given["frame"])
+        found = protocol.values_of_model(frame, {key: profile.points[key]}, profile.options)
     except ValueError:
         raise ConfigError("the frame is not an even number of hex digits", where=where) from None
     except BadFrame as error:

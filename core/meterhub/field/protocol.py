@@ -106,6 +106,12 @@ class Protocol(ABC):
         """
         return None
 
+    def values_of_model(
+        self, frame: bytes, points: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Mapping[str, int | bool | str | None] | None:
+        """``values`` at a model with ``options``; to be overridden where options change what bytes mean."""
+        return self.values(frame, points)
+
     def secrets(self, data: bytes) -> Collection[int]:
         """The positions in ``data`` of bytes that nobody may see, such as passwords: pages show ``**`` for them.
 

@@ -75,7 +75,7 @@ COMMAND_OPTIONS: dict[Any, Any] = {
         _hex(8, "bytes")
     ),
     vol.Optional("valve", description="entity that shows the state; valve"): types.key(),
-    vol.Optional("motor", description="how long the motor may take; 60s"): types.seconds(1, 600),
+    vol.Optional("motor", description="how long the motor may take; 60s"): types.seconds(1, 90),
     vol.Optional("coding", description="how an amount is written; bcd"): types.choice(*CODINGS),
     vol.Optional("decimals", description="decimals of an amount; 2"): types.whole(0, 4),
     vol.Optional("restart", description="purchase number after 255: 0 or 1; 0"): types.whole(0, 1),
@@ -113,10 +113,6 @@ def dialect_of(options: Mapping[str, Any]) -> Dialect:
         Fraction(options.get("volume_factor", 1)),
         bits_of(options),
     )
-
-
-PLAIN = dialect_of({})
-"""A meter that keeps to the standard."""
 
 
 def check_address(text: str) -> str:

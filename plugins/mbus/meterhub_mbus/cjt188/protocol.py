@@ -14,7 +14,7 @@ from meterhub_mbus.cjt188.codec import Cjt188Codec
 from meterhub_mbus.cjt188.exchange import Memory, Reply, Talk
 from meterhub_mbus.cjt188.explain import decode_cjt188, secrets_on_wire
 from meterhub_mbus.cjt188.frame import READ_ANSWER, Frame, decode_frame
-from meterhub_mbus.cjt188.options import COMMAND_OPTIONS, OPTIONS, PLAIN, check_address
+from meterhub_mbus.cjt188.options import COMMAND_OPTIONS, NONE, OPTIONS, check_address, dialect_of
 from meterhub_mbus.cjt188.payload import split
 from meterhub_mbus.cjt188.points import POINT_SCHEMA, Point, compile_point
 from meterhub_mbus.cjt188.probe import probe
@@ -96,14 +96,21 @@ class Cjt188(Protocol):
 
     def values(self, frame: bytes, points: Mapping[str, Point]) -> dict[str, int | bool | str | None]:
         """What an answer says, by the standard's status bits and units."""
+        return self.values_of_model(frame, points, {})
+
+    def values_of_model(
+        self, frame: bytes, points: Mapping[str, Point], options: Mapping[str, Any]
+    ) -> dict[str, int | bool | str | None]:
+        """What an answer says in the dialect of a profile."""
+        dialect = dialect_of(options)
         answer = decode_frame(frame)
         identifier = answer.identifier
         if not answer.from_meter or identifier is None:
             raise BadFrame("it is no answer with data")
-        payload = split(answer)[1]
-        items = items_by_key(identifier, Reply(payload, answer.meter_type), PLAIN)
+        payload = answer.data[2:] if dialect.serial == NONE else split(answer)[1]
+        items = items_by_key(identifier, Reply(payload, answer.meter_type), dialect)
         wanted = {key: point for key, point in points.items() if point.identifier == identifier}
-        return {key: point.take(items, payload, PLAIN)[0] for key, point in wanted.items()}
+        return {key: point.take(items, payload, dialect)[0] for key, point in wanted.items()}
 
     def secrets(self, data: bytes) -> set[int]:
         """Keys on their way to a meter."""
