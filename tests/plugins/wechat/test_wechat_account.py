@@ -369,7 +369,12 @@ def test_a_wrong_account_is_refused_in_words_without_its_keys(change, words):
 # The bill.
 
 
-COLUMNS = "交易时间,公众账号ID,商户号,微信订单号,商户订单号,交易状态,应结订单金额,微信退款单号,商户退款单号,退款金额,退款状态,商品名称,手续费,订单金额,申请退款金额"
+COLUMNS = ",".join(
+    (
+        "交易时间,公众账号ID,商户号,微信订单号,商户订单号,交易状态,应结订单金额,微信退款单号",
+        "商户退款单号,退款金额,退款状态,商品名称,手续费,订单金额,申请退款金额",
+    )
+)
 
 
 def line(**changes):
