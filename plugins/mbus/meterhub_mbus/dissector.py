@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from meterhub.errors import BadFrame
 from meterhub_mbus import lvar
 from meterhub_mbus.dif import FILLER, GLOBAL_READOUT, MANUFACTURER_DATA, MORE_FOLLOWS, SPECIAL
 from meterhub_mbus.head import Head, nothing
 from meterhub_mbus.head_book import BrokenHead, HeadBook
-from meterhub_mbus.record import Layout, Record
+from meterhub_mbus.record import CutOff, Layout
 
 MANUFACTURER_HEAD = Head(0, nothing, "manufacturer_specific", holds_value=False)
 MORE_HEAD = Head(0, nothing, "more_follows", holds_value=False)
@@ -29,18 +28,6 @@ LAYOUTS_KEPT = 1024
 
 Place = tuple[Head, int, int]
 """A record within data: its head, and where its own data begin (LVAR included) and end."""
-
-
-class CutOff(BadFrame):
-    """The data end in the middle of a record, or go on with one whose length nobody can know.
-
-    ``records`` are the good ones before it; ``at`` is its place in the data.
-    """
-
-    def __init__(self, reason: str, at: int, records: list[Record]) -> None:
-        super().__init__(f"the record at byte {at} of the data {reason}; {len(records)} good ones stand before it")
-        self.at = at
-        self.records = records
 
 
 class Dissector:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, NamedTuple
 
+from meterhub.errors import BadFrame
 from meterhub_mbus.head import Head, Value
 
 
@@ -25,6 +26,23 @@ class Record:
     head: Head
     data: bytes
     value: Value
+
+    @property
+    def raw(self) -> bytes:
+        """The data; those of variable length without the byte that tells their length."""
+        return self.data[1:] if self.head.size < 0 else self.data
+
+
+class CutOff(BadFrame):
+    """The data end in the middle of a record, or go on with one whose length nobody can know.
+
+    ``records`` are the good ones before it; ``at`` is its place in the data.
+    """
+
+    def __init__(self, reason: str, at: int, records: list[Record]) -> None:
+        super().__init__(f"the record at byte {at} of the data {reason}; {len(records)} good ones stand before it")
+        self.at = at
+        self.records = records
 
 
 class Part(NamedTuple):

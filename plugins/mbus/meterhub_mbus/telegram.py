@@ -1,4 +1,17 @@
-"""A whole telegram: link frame, header, records; whatever the CI field says. EN 13757-2 and -3, EN 13757-7."""
+"""A whole telegram: link frame, header, records; whatever the CI field says. EN 13757-2 and -3, EN 13757-7.
+
+The way of the bytes, and of whoever wants to learn the protocol::
+
+    frame.py        68 L L 68 C A CI ... CS 16          who says it, to whom, and that it is whole
+    telegram.py     CI                                  what stands behind it; crypto.py if it is encrypted
+    header.py       ID, maker, version, medium, status  whose data they are
+    dissector.py    DIF.. VIF.. data, DIF.. VIF.. data  where each record stands
+      dif.py          storage, tariff, device, function
+      vif.py          quantity, unit, power of ten      the tables: vif_primary.py, vif_extended.py, vife.py
+      head.py         both together, made ready         number_types.py, times.py, lvar.py read the data
+    record.py       value                               profile.py where one record holds many
+    explain.py      all of it as JSON
+"""
 
 from __future__ import annotations
 
@@ -19,7 +32,6 @@ from meterhub_mbus.dissector import (
     FROM_METER,
     FROM_METER_HIGH_FIRST,
     MORE_HEAD,
-    CutOff,
     Dissector,
 )
 from meterhub_mbus.fixed import fixed_layout
@@ -36,7 +48,7 @@ from meterhub_mbus.header import (
     long_header,
     short_header,
 )
-from meterhub_mbus.record import EMPTY, Layout, Record
+from meterhub_mbus.record import EMPTY, CutOff, Layout, Record
 
 NO_HEADER = "none"
 RECORDS = {0x72: LONG, 0x7A: SHORT, 0x78: NO_HEADER, 0x51: NO_HEADER, 0x5A: SHORT}

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterhub_mbus import records
-from meterhub_mbus.dissector import CutOff
 from meterhub_mbus.frame import long_frame
 from meterhub_mbus.number_types import bcd, real
+from meterhub_mbus.record import CutOff
 
 
 def read(text, *, ci=0x78, control=0x08):
