@@ -27,6 +27,7 @@ from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
 from meterhub.meter_actions import MeterActions
+from meterhub.pairing import Pairing
 from meterhub.people.people import People
 from meterhub.plugins import Plugin, Plugins
 from meterhub.probing import Probing
@@ -221,6 +222,7 @@ class Hub:
         self.spells = SpellBook(self.store, self.clock, self.bus, self.estate, self.spawn)
         await self.spells.open([one.id for one in self.estate.values() if one.kind == "collector"])
         self.spawn("spells", self.spells.keep_alive())
+        self.pairing = Pairing(self.store, self.clock, lambda: self.field.links, self.site.hub.operator)
 
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
@@ -229,7 +231,9 @@ class Hub:
                 self.actions.register(action)
             else:
                 self._guarded(plugin, partial(self.actions.register, action))
+        self.actions.register(self.pairing.action())
         own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
+        own.append(self.pairing.collection())
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)
@@ -251,6 +255,7 @@ class Hub:
             except ConfigError as error:
                 desk.trouble(error.message)
                 raise
+        await self.pairing.restore()
 
     def _listen(self) -> None:
         """Let each line hand frames that nobody asked for to the meters on it."""

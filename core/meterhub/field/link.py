@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from meterhub.errors import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class LinkFacts:
@@ -116,6 +118,10 @@ class Link(ABC):
     def facts_of(self, collector: CollectorConfig) -> LinkFacts:
         """The facts of one collector, where they differ."""
         return self.facts
+
+    def pair(self, collector_id: str, registration: bytes) -> None:
+        """From now on who calls with ``registration`` is this collector; ``BadInput`` where that cannot be."""
+        raise BadInput("on this kind of link nobody is paired", where=collector_id)
 
     @abstractmethod
     async def open(self, host: LinkHost) -> None:

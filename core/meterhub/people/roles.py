@@ -123,6 +123,9 @@ CORE = (
         "meter.credit", {"en": "Credit and refund meters", "zh": "表计充值和退费", "ja": "メーターへの入金と返金"}
     ),
     Permission("collector.view", {"en": "See collectors", "zh": "查看采集器", "ja": "集中器を見る"}, (MANAGER, VIEWER)),
+    Permission(
+        "collector.edit", {"en": "Pair collectors", "zh": "配对采集器", "ja": "集約装置を組み合わせる"}, (MANAGER,)
+    ),
     Permission("user.manage", {"en": "Manage users", "zh": "管理用户", "ja": "利用者を管理する"}),
     Permission("login.view", {"en": "See the login history", "zh": "查看登录记录", "ja": "ログイン履歴を見る"}),
     Permission("audit.view", {"en": "See the audit", "zh": "查看审计记录", "ja": "監査記録を見る"}),

@@ -1,4 +1,4 @@
-"""Collectors that dial in over TCP (GPRS, 4G, Ethernet): registration packet, heartbeats, transparent bytes."""
+"""Collectors that dial in over TCP, TLS or UDP (GPRS, 4G, Ethernet) and name themselves; makers' forms as presets."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meterhub import hookimpl
-from meterhub.field.calls.link import CallLink
-from meterhub.field.calls.settings import facts_of, settings_of
 from meterhub.field.link import LinkType
-from meterhub.sim.caller import simulate
+from meterhub_gprs.link import GprsLink
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
+from meterhub_gprs.twin import simulate
 
 requires_api = 1
 
 
-def open_link(ctx: Any, config: Mapping[str, Any]) -> CallLink:
+def open_link(ctx: Any, config: Mapping[str, Any]) -> GprsLink:
     """Make the link; it listens once it is opened."""
-    return CallLink(ctx.clock, settings_of(config), facts_of(config))
+    return GprsLink(ctx.clock, config)
 
 
 @hookimpl

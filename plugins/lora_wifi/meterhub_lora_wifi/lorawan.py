@@ -100,9 +100,7 @@ class LorawanLink(Link):
         host, port = config["server"]
         application: str = config["application"]
         name = config["client_id"] or "meterhub" + (f"-{application}" if application != "+" else "")
-        return Broker(
-            host, port, name, filter_of(application), config["user"], str(config.get("password", "")), self._tls()
-        )
+        return Broker(host, port, name, filter_of(application), config["user"], config.get("password", ""), self._tls())
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self._config["tls"]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from meterhub.errors import ConfigError
 from meterhub.field.link import CollectorConfig
+from meterhub_serial.telnet import ComPortServer, doubled
 
 
 def _link_terminal(path: str) -> tuple[int, int]:
@@ -48,21 +49,32 @@ async def pseudo_terminal(path: str, heard: Callable[[bytes], None]) -> AsyncIte
 
 
 class SocketTwin(asyncio.Protocol):
-    """A serial server: one caller at a time has the wire, the newest."""
+    """A serial server: one caller at a time has the wire, the newest. It speaks RFC 2217 if ``telnet``."""
 
-    def __init__(self, wire: Any) -> None:
+    def __init__(self, wire: Any, telnet: bool = False) -> None:
         self._wire = wire
         self._transport: asyncio.WriteTransport | None = None
+        self._telnet = ComPortServer() if telnet else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The hub connects."""
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
-        self._wire.receive = transport.write
+        self._wire.receive = self._say
+
+    def _say(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data if self._telnet is None else doubled(data))
 
     def data_received(self, data: bytes) -> None:
         """The hub's bytes go on the wire."""
-        self._wire.send(data)
+        if self._telnet is not None:
+            data = self._telnet.receive(data)
+            assert self._transport is not None
+            self._transport.write(bytes(self._telnet.answers))
+            self._telnet.answers.clear()
+        if data:
+            self._wire.send(data)
 
 
 async def simulate(
@@ -76,9 +88,10 @@ async def simulate(
             wire.receive = say
             await asyncio.Event().wait()
     url = urlsplit(port)
-    if url.scheme != "socket":
-        raise ConfigError(f"there is no twin for {port}", hint="use a path or socket://host:port")
+    if url.scheme not in ("socket", "rfc2217"):
+        raise ConfigError(f"there is no twin for {port}", hint="use a path, socket://host:port or rfc2217://host:port")
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SocketTwin(wire), url.hostname, url.port or 0)
+    telnet = url.scheme == "rfc2217"
+    server = await loop.create_server(lambda: SocketTwin(wire, telnet), url.hostname, url.port or 0)
     async with server:
         await server.serve_forever()

@@ -17,6 +17,7 @@ from meterhub.config.schema import check
 from meterhub.errors import BadInput, ConfigError, LinkDown
 from meterhub.field.link import CollectorConfig
 from meterhub.testing.conformance_link import FarEnd, LinkConformance, RecordingHost, until
+from meterhub_lora_wifi import mqtt_packets as mqtt
 from meterhub_lora_wifi import open_lorawan
 from meterhub_lora_wifi.lorawan import COLLECTOR_SCHEMA, LINK_SCHEMA
 from meterhub_lora_wifi.lorawan_node import LorawanNode
@@ -191,6 +192,13 @@ async def test_two_collectors_cannot_be_one_node():
     link = open_lorawan(SimpleNamespace(clock=Clock()), check({"server": "127.0.0.1:1"}, LINK_SCHEMA))
     with pytest.raises(ConfigError, match="n1 and n1 have the same dev_eui"):
         await link.open(RecordingHost([collector(), collector()]))
+
+
+def test_the_password_reaches_the_server_and_nobody_else():
+    config = check({"server": "127.0.0.1:1", "user": "hub", "password": "s3cret"}, LINK_SCHEMA)
+    broker = open_lorawan(SimpleNamespace(clock=Clock()), config)._broker()
+    assert b"s3cret" in mqtt.connect(broker.client_id, 60, broker.user, broker.password)
+    assert "s3cret" not in repr(broker)
 
 
 def test_class_a_may_take_as_long_as_two_uplinks():

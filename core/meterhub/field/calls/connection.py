@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol, Channel):
         """Close the connection of somebody we do not know."""
         if self._cause:
             return
-        self._link.host.stranger(self.peer, self._start, why)
+        self._link.stranger(self.peer, self._start, why)
         self._cause = "closed"
         self._link.named(self)
         if self._pipe is not None:
@@ -145,6 +145,14 @@ class Connection(asyncio.Protocol, Channel):
     def pause_s(self, size: int) -> float:
         """How long to wait before so many bytes may be sent."""
         return 0.0 if self._framing is None else self._framing.pause_s(size)
+
+    def set_speed(self, baud: int) -> bool:
+        """Change the speed of the wire, where the framing knows how."""
+        packet = None if self._framing is None else self._framing.speed(baud)
+        if packet is None or self._pipe is None or self._cause:
+            return False
+        self._pipe.write(packet)
+        return True
 
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the connection is closed or does not take any more."""
@@ -181,4 +189,4 @@ class Connection(asyncio.Protocol, Channel):
         if self._user is not None:
             self._user.lost(self._cause)
         elif self._start:
-            self._link.host.stranger(self.peer, self._start, "hung up before its registration was complete")
+            self._link.stranger(self.peer, self._start, "hung up before its registration was complete")

@@ -31,6 +31,10 @@ class Framing(ABC):
         """How long to wait before so many bytes may be sent; 0 when at once."""
         return 0.0
 
+    def speed(self, baud: int) -> bytes | None:
+        """What to send to change the speed of the collector's wire; None where that cannot be done."""
+        return None
+
     def answers(self) -> bytes:
         """What the link itself has to send now, such as a receipt; b'' when nothing. It is given out once."""
         return b""

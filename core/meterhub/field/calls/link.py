@@ -156,6 +156,18 @@ class CallLink(Link):
                 return self.recognise(data[len(packet) :], final)
         return found
 
+    def pair(self, collector_id: str, registration: bytes) -> None:
+        """Know a caller from now on. Raises ``BadInput`` for a registration that is another's."""
+        self._greeter.add(registration, collector_id)
+
+    def stranger(self, peer: str, first: bytes, why: str) -> None:
+        """Tell the host of somebody unknown; a secret that is wrong stays between him and us."""
+        known = self._greeter.without_secret(first)
+        if known is None:
+            self.host.stranger(peer, first, why)
+        else:
+            self.host.stranger(peer, known, "its secret is wrong")
+
     def named(self, connection: Connection) -> None:
         """The caller is known now, or has been turned away."""
         if self._unnamed.pop(connection, None) is not None:

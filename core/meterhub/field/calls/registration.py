@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+
+from meterhub.errors import BadInput
 
 BLANK = b"\r\n \t\x00"
 """What some collectors put around their registration."""
 UNKNOWN, WAIT = "unknown", "wait"
 
 
-class Greeter(Protocol):
+class Greeter(ABC):
     """Knows a caller by its first bytes."""
 
+    def without_secret(self, data: bytes) -> bytes | None:
+        """What may be shown of the first bytes of somebody who sent a wrong secret; None for anybody else."""
+        return None
+
+    def add(self, packet: bytes, collector_id: str) -> None:
+        """Know one more; raises ``BadInput`` where that cannot be."""
+        raise BadInput("collectors of this kind name themselves and are not paired", where=collector_id)
+
+    @abstractmethod
     def find(self, data: bytes, final: bool = False) -> tuple[str, bytes, bytes]:
         """``(collector id, packet, rest)``; ``(WAIT, b"", data)`` while more bytes may decide (never when ``final``),
         ``(UNKNOWN, b"", data)`` when none can."""
 
 
-class Register:
+class Register(Greeter):
     """The registration packets of a link, by which a caller is known."""
 
-    def __init__(self, packets: Mapping[bytes, str]) -> None:
-        """``packets``: registration packet to collector id."""
+    def __init__(self, packets: Mapping[bytes, str], secret: Iterable[bytes] = ()) -> None:
+        """``packets``: registration packet to collector id; ``secret``: beginnings that a secret follows."""
+        self._secret = tuple(secret)
+        self._index(dict(packets))
+
+    def _index(self, packets: dict[bytes, str]) -> None:
+        self._packets = packets
         self._ids = dict(packets)
         for data, collector_id in packets.items():
             if not data.isascii() or not data.decode().isprintable():
@@ -48,6 +64,18 @@ class Register:
                     return collector_id, start[:length], start[length:].lstrip(BLANK)
         return WAIT if waits else UNKNOWN, b"", data
 
+    def add(self, packet: bytes, collector_id: str) -> None:
+        """Know one more caller, in place of what this collector was paired with before."""
+        packet = packet.strip(BLANK) or packet
+        if self._ids.get(packet, collector_id) != collector_id:
+            raise BadInput(f"this is the registration of {self._ids[packet]}", where=collector_id)
+        self._index({**{data: one for data, one in self._packets.items() if one != collector_id}, packet: collector_id})
+
+    def without_secret(self, data: bytes) -> bytes | None:
+        """The registration alone, where a secret belongs to it."""
+        data = data.lstrip(BLANK)
+        return next((one for one in self._secret if data.startswith(one)), None)
+
     def _may_grow(self, start: bytes) -> bool:
         """Could more bytes turn ``start`` into a longer packet than those that are there?"""
         place = bisect_left(self._sorted, start)
@@ -56,7 +84,7 @@ class Register:
         return place < len(self._sorted) and self._sorted[place].startswith(start)
 
 
-class Shape:
+class Shape(Greeter):
     """Registration packets of one length that hold the identity at one place, among bytes that may vary.
 
     ``begin``: how each begins, ``length``: of a whole one, ``place``: where the identity stands in it.

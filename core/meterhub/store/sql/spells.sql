@@ -20,3 +20,12 @@ select value_json from settings where operator = 'main' and key = 'hub_alive';
 -- The hub lives.
 insert into settings (operator, key, value_json, updated_ms) values ('main', 'hub_alive', :now_ms, :now_ms)
 on conflict (operator, key) do update set value_json = excluded.value_json, updated_ms = excluded.updated_ms;
+
+-- name: pairings
+-- Which registration was given to which collector, as rows of settings.
+select key, value_json from settings where operator = 'main' and key like :prefix;
+
+-- name: keep_pairing
+-- Give a registration to a collector.
+insert into settings (operator, key, value_json, updated_ms) values ('main', :key, :value, :now_ms)
+on conflict (operator, key) do update set value_json = excluded.value_json, updated_ms = excluded.updated_ms;
