@@ -10,11 +10,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from meterhub import __version__
 from meterhub.errors import ConfigErrors, MeterHubError
 
 Command = Callable[[argparse.Namespace], int]
+N = TypeVar("N", int, float)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,17 +47,17 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"meterhub {__version__}")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
     demo = _command(commands, "demo", "a living simulated estate in the browser", _demo)
-    demo.add_argument("--port", type=int, default=8645, help="of the web page; collectors dial in at the next one")
-    demo.add_argument("--meters", type=int, default=60, help="how many simulated meters")
+    demo.add_argument("--port", type=_port, default=8645, help="of the web page; collectors dial in at the next one")
+    demo.add_argument("--meters", type=_meters, default=60, help="how many simulated meters")
     demo.add_argument("--data", type=Path, default=Path("data/demo"), help="folder of the database")
     demo.add_argument("--seed", type=int, default=1, help="repeats the same estate")
-    demo.add_argument("--speed", type=float, default=1.0, help="how fast time passes for the simulated meters")
+    demo.add_argument("--speed", type=_speed, default=1.0, help="how fast time passes for the simulated meters")
     run = _command(commands, "run", "run a site", _run)
     run.add_argument("-c", dest="config", type=Path, required=True, metavar="site.yaml")
     simulate = _command(commands, "simulate", "twins of the collectors and meters of a site file", _simulate)
     simulate.add_argument("-c", dest="config", type=Path, required=True, metavar="site.yaml")
     simulate.add_argument("--seed", type=int, default=1)
-    simulate.add_argument("--speed", type=float, default=1.0)
+    simulate.add_argument("--speed", type=_speed, default=1.0)
     check = _command(commands, "check", "validate a site file without starting, or score a plugin", _check)
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("-c", dest="config", type=Path, metavar="site.yaml")
@@ -76,6 +78,24 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("file", type=Path, metavar="FILE")
         _data_options(one)
     return root
+
+
+def _port(text: str) -> int:
+    return _within(int(text), 1, 65534)
+
+
+def _meters(text: str) -> int:
+    return _within(int(text), 1, 20_000)
+
+
+def _speed(text: str) -> float:
+    return _within(float(text), 0.01, 1000)
+
+
+def _within(number: N, least: float, most: float) -> N:
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not from {least} to {most}")
+    return number
 
 
 def _command(commands: object, name: str, text: str, todo: Command) -> argparse.ArgumentParser:

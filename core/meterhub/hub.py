@@ -6,6 +6,7 @@ import gc
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from meterhub.config.entries import ScheduleEntry, Site
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
-from meterhub.errors import ConfigError, ConfigErrors
+from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
 from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
 from meterhub.meter_actions import MeterActions
@@ -300,7 +301,8 @@ class Hub:
 
     async def _prune_people(self) -> None:
         while True:
-            await self.people.prune()
+            with suppress(StoreError):  # the writer has logged it; tomorrow is early enough
+                await self.people.prune()
             await self.clock.sleep(DAY_S)
 
     def _listener_failed(self, listener: Listener, message: Any, error: Exception) -> None:
@@ -311,6 +313,9 @@ class Hub:
         self._name(owner, error)
 
     def _name(self, what: str, error: BaseException) -> None:
+        if isinstance(error, MeterHubError) and not isinstance(error, Misuse):
+            log.error("%s failed: %s", what, error)  # raised on purpose: it says itself where and what next
+            return
         frames = traceback.extract_tb(error.__traceback__)
         place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
         text = f"{what} failed at {place}: {type(error).__name__}: {error}"

@@ -106,7 +106,7 @@ async def _serve(site: Site, twins: tuple[int, float] | None = None) -> None:
         def pages(app: web.Application) -> None:
             setup_pages(app, rooms)
 
-        server = await start(build_app(rooms, pages), str(hub.site.web.listen))
+        server = await start(build_app(rooms, pages), str(hub.site.web.listen), hub.site.web.where or "web.listen")
         hub.spawn("templates", asyncio.to_thread(compile_templates))
         watchdog.start()
         try:

@@ -6,12 +6,14 @@ While the hub is down nobody knows: that time is a spell ``unknown`` of its own,
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.devices.device import Status
 from meterhub.devices.states import Estate
+from meterhub.errors import StoreError
 from meterhub.field.collector import CollectorOffline, CollectorOnline
 from meterhub.store.engine import Row, Store, Transaction
 
@@ -51,10 +53,11 @@ class SpellBook:
         await self._store.transact(write)
 
     async def keep_alive(self) -> None:
-        """Note again and again that the hub lives."""
+        """Note again and again that the hub lives; what a full disk refuses is noted the next time."""
         while True:
             now = self._clock.now()
-            await self._store.transact(lambda tx, now=now: tx.execute("note_hub_alive", {"now_ms": now}))  # type: ignore[misc]
+            with suppress(StoreError):
+                await self._store.transact(lambda tx, now=now: tx.execute("note_hub_alive", {"now_ms": now}))  # type: ignore[misc]
             await self._clock.sleep(ALIVE_EVERY_S)
 
     async def spells(self, device: str, from_ms: int, to_ms: int) -> list[Row]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from meterhub.clock import Clock
+from meterhub.errors import MeterHubError
 
 log = logging.getLogger(__name__)
 
@@ -51,4 +52,4 @@ class Tasks:
 
 
 def _log_error(owner: str, error: BaseException) -> None:
-    log.error("%s failed: %s", owner, error, exc_info=error)
+    log.error("%s failed: %s", owner, error, exc_info=None if isinstance(error, MeterHubError) else error)

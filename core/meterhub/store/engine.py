@@ -125,6 +125,11 @@ class Transaction(Protocol):
 class Store(ABC):
     """A database in use. Methods raise ``StoreError`` when the database cannot keep or give what was asked."""
 
+    @property
+    @abstractmethod
+    def fault(self) -> str:
+        """Why the latest commit failed; "" when all is well."""
+
     @abstractmethod
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
         """Run ``fn(tx)`` in one transaction and return its result once that is committed and safe on disk.

@@ -80,7 +80,8 @@ class SqliteStore(Store):
         try:
             data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise StoreError(f"the data folder cannot be made: {error.strerror}", where=str(data_dir)) from error
+            message = f"the data folder cannot be made: {error.strerror}"
+            raise StoreError(message, where=str(data_dir), hint="choose another one: hub: {data: …}") from error
         alone = self._lock.take()
         if not alone and not beside:
             raise StoreError(
@@ -112,6 +113,11 @@ class SqliteStore(Store):
     def commits(self) -> int:
         """Commits on ``hub.db`` since the start; many transactions share one under load."""
         return self._writers[HUB].commits
+
+    @property
+    def fault(self) -> str:
+        """Why the latest commit on one of the files failed; "" when all is well."""
+        return next((one.fault for one in self._writers.values() if one.fault), "")
 
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
         """One transaction on ``hub.db``."""

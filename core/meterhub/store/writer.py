@@ -55,6 +55,8 @@ class Writer:
         self._closed = False
         self._ended = self._loop.create_future()
         self.commits = 0
+        self.fault = ""
+        """Why the latest commit failed, "" after one that did not."""
         threading.Thread(target=self._work, name=f"writer {path.name}", daemon=True).start()
 
     async def submit(self, fn: Callable[[sqlite3.Connection], T]) -> T:
@@ -104,6 +106,7 @@ class Writer:
                 self._run(job)
             self._conn.execute("COMMIT")
             self.commits += 1
+            self.fault = ""
         except (sqlite3.Error, StoreError) as error:
             self._undo(group, translate(error, self._path))
         return stopping
@@ -125,6 +128,7 @@ class Writer:
 
     def _undo(self, group: list[Job], fault: MeterHubError) -> None:
         """Nothing of the group was kept: say so to all of them."""
+        self.fault = str(fault)
         log.error("nothing was written: %s", fault)
         for job in group:
             job.error = job.error or fault

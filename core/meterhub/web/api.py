@@ -32,7 +32,7 @@ MODULES = (api_devices, api_readings, api_actions, api_export, api_import, api_c
 async def healthz(request: web.Request) -> web.Response:
     """Alive, and since when; no login."""
     rooms = request.app[ROOMS]
-    fault = rooms.recorder.fault if rooms.recorder is not None else ""
+    fault = next((one.fault for one in (rooms.recorder, rooms.store) if one is not None and one.fault), "")
     content = {"status": "ok" if not fault else "degraded", "version": rooms.version, "started_ms": rooms.started_ms}
     return as_json(content)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from collections.abc import Callable
 
 from aiohttp import web
@@ -17,6 +20,12 @@ MAX_CONNECTIONS = 4_000
 KEEP_ALIVE_S = 75.0
 STOP_S = 5.0
 
+HINTS = {
+    errno.EADDRINUSE: "another program, or another hub, uses it: stop that one or choose another port",
+    errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 stands for all it has",
+    errno.EACCES: "ports below 1024 need a privilege; choose a higher one",
+}
+"""What to do about an address that cannot be had."""
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 
 
@@ -54,8 +63,8 @@ class _Busy(asyncio.Protocol):
         transport.close()
 
 
-async def start(app: web.Application, listen: str) -> Site:
-    """Serve ``app`` at ``host:port``; raises ``ConfigError`` when the address cannot be had."""
+async def start(app: web.Application, listen: str, where: str = "web.listen") -> Site:
+    """Serve ``app`` at ``host:port``, which stands at ``where``; raises ``ConfigError`` when it cannot be had."""
     host, port = parse_listen(listen)
     runner = web.AppRunner(
         app, access_log=None, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=STOP_S, handle_signals=False
@@ -71,8 +80,10 @@ async def start(app: web.Application, listen: str) -> Site:
         server = await asyncio.get_running_loop().create_server(one, host, port, backlog=1024)
     except OSError as error:
         await runner.cleanup()
-        why = error.strerror or str(error)
-        raise ConfigError(f"cannot listen on {listen}: {why}", where="web.listen", hint="is it in use?") from None
+        known = error.errno in errno.errorcode and not isinstance(error, socket.gaierror)
+        why = os.strerror(error.errno).lower() if known and error.errno else error.strerror or str(error)
+        hint = HINTS.get(error.errno or 0, "choose another address for web.listen")
+        raise ConfigError(f"cannot listen on {listen}: {why}", where=where, hint=hint) from None
     return Site(runner, server)
 
 

@@ -9,13 +9,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from meterhub.errors import StoreError
 from meterhub.store import migrate as migration
-from meterhub.store.engine import Step
+from meterhub.store.engine import Step, Transaction
 from meterhub.store.files import connect
 from meterhub.store.sqlite import SqliteStore
 from meterhub.testing.clock import MovableClock
@@ -104,6 +105,19 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, clock: Mova
         assert day.count == len(points)
         await store.transact(lambda tx: tx.execute("DELETE FROM settings WHERE true"))
         await store.close()
+
+
+async def test_a_store_that_cannot_write_says_so_until_it_can(store: SqliteStore) -> None:
+    def put(key: str, size: int) -> Callable[[Transaction], object]:
+        return lambda tx: tx.insert("settings", {"key": key, "value_json": "x" * size, "updated_ms": 1})
+
+    await store.transact(lambda tx: tx.execute("PRAGMA max_page_count = 1"))
+    with pytest.raises(StoreError, match="full"):
+        await store.transact(put("big", 5_000_000))
+    assert "full" in store.fault
+    await store.transact(lambda tx: tx.execute("PRAGMA max_page_count = 1000000"))
+    await store.transact(put("small", 1))
+    assert store.fault == ""
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
