@@ -11,7 +11,7 @@ from meterhub_mbus.header import Header
 from meterhub_mbus.names import APPLICATION_ERRORS, BAUD_RATES, CI_NAMES, RESETS, status_words
 from meterhub_mbus.profile import Entry, expand
 from meterhub_mbus.record import Record
-from meterhub_mbus.telegram import ALARMS, FIXED, SELECTIONS, Telegram, decode_telegram
+from meterhub_mbus.telegram import ALARMS, FIXED, Telegram, decode_telegram, selected
 from meterhub_mbus.times import summer_time
 
 APPLICATION_RESET = 0x50
@@ -115,8 +115,9 @@ def _explain_rest(telegram: Telegram) -> dict[str, Any]:
         answer["baud"] = BAUD_RATES[ci]
     elif ci == APPLICATION_RESET:
         answer["reset"] = RESETS.get(rest[0] >> 4, "reserved") if rest else RESETS[0]
-    elif ci in SELECTIONS:
-        answer["selection"] = telegram.header.id if telegram.header else None
+    elif (meter := selected(telegram)) is not None:
+        keys = ("id", "manufacturer", "version", "medium")
+        answer["selection"] = {key: getattr(meter, key) for key in keys}
     if rest:
         answer["data"] = rest.hex().upper()
     return answer

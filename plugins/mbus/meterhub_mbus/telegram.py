@@ -127,8 +127,10 @@ def read_telegram(frame: Frame, key: bytes | None = None, identity: bytes | None
     if ci in FIXED:
         return Telegram(frame, fixed_header(data, high_first), data, fixed_layout(data, high_first), ci)
     if ci in SELECTIONS:
-        header, body = _selection(data, high_first)
-        return Telegram(frame, header, body, _dissector(1, high_first).layout(body), ci)
+        if len(data) < IDENTITY_SIZE:
+            raise BadFrame(f"a selection has at least {IDENTITY_SIZE} bytes, this has {len(data)}")
+        body = data[IDENTITY_SIZE:]  # records that narrow the selection down
+        return Telegram(frame, None, body, _dissector(1, high_first).layout(body), ci)
     header, body = _split(ERRORS.get(ci) or ALARMS.get(ci, NO_HEADER), data, high_first)
     return Telegram(frame, header, body, ci=ci)
 
@@ -177,11 +179,12 @@ def _without_key(telegram: Telegram) -> Telegram:
     return telegram
 
 
-def _selection(data: bytes, high_first: bool) -> tuple[Header, bytes]:
-    """A selection: the secondary address, then records that narrow it down."""
-    if len(data) < IDENTITY_SIZE:
-        raise BadFrame(f"a selection has at least {IDENTITY_SIZE} bytes, this has {len(data)}")
-    return long_header(data[:IDENTITY_SIZE] + bytes(LONG_SIZE - IDENTITY_SIZE), high_first), data[IDENTITY_SIZE:]
+def selected(telegram: Telegram) -> Header | None:
+    """Of a selection, the header that the meters meant would send, with zeros behind their address; else None."""
+    if telegram.ci not in SELECTIONS:
+        return None
+    identity = telegram.frame.data[:IDENTITY_SIZE]
+    return long_header(identity + bytes(LONG_SIZE - IDENTITY_SIZE), telegram.ci in HIGH_FIRST)
 
 
 def _open_fragmentation_layer(data: bytes) -> tuple[int, bytes, int | None]:

@@ -133,7 +133,7 @@ def test_a_code_has_its_quantity_scale_and_unit(text, quantity, value, unit):
 )
 def test_a_combinable_extension_does_what_it_says(text, value, modifiers):
     record = only(text)
-    assert (Decimal(record["value"]), record["modifiers"]) == (Decimal(value), modifiers)
+    assert (Decimal(record["value"]), record["modifiers"]) == (Decimal(value), tuple(modifiers))
 
 
 @pytest.mark.parametrize(("code", "reason"), [("15", "no data available"), ("16", "overflow"), ("18", "data error")])
@@ -145,7 +145,7 @@ def test_a_record_error_leaves_no_number(code, reason):
 def test_a_moment_of_a_maximum_is_a_moment_and_no_power():
     record = only("14 AD 6F 32147A18")
     assert (record["value"], record["function"]) == ("2011-08-26T20:50:00", "maximum")
-    assert (record["unit"], record["modifiers"]) == (None, ["end of last"])
+    assert (record["unit"], record["modifiers"]) == (None, ("end of last",))
 
 
 @pytest.mark.parametrize(
@@ -356,4 +356,4 @@ def test_ten_extensions_are_allowed():
 def test_a_master_may_select_and_act():
     found = read("08 13 08 07 02 93 07 0500 7F", ci=0x51, control=0x53)
     assert [one["quantity"] for one in found] == ["volume", "energy", "volume", "global_readout"]
-    assert found[2]["modifiers"] == ["clear"] and found[2]["valid"]
+    assert found[2]["modifiers"] == ("clear",) and found[2]["valid"]
