@@ -59,7 +59,7 @@ class Head:
     integer: Integer | None = None
     """Where the data are an integer that ``struct`` can read: the quick way to the value."""
     template: dict[str, Any] = field(init=False)
-    """A record with this head as a JSON object, but for its value; copied for each record, so nothing in it can change."""
+    """A record with this head as a JSON object, but for its value; copied for each record, all in it unchangeable."""
 
     def __post_init__(self) -> None:
         self.template = {
