@@ -1,4 +1,6 @@
-"""The demo estate: three collectors that dial in over TCP, with simulated meters behind them on 2400-baud lines.
+"""The demo estate: four collectors that dial in over TCP, with simulated meters behind them on 2400-baud lines.
+
+Three carry a block's electricity meters each, the fourth the water meters of all blocks on one two-wire bus.
 
 It is an ordinary site file, written into the data folder so that a newcomer can read it, change it and run it with
 ``meterhub run`` and ``meterhub simulate``.
@@ -12,6 +14,9 @@ from meterhub.config.entries import Site
 
 BLOCKS = "ABC"
 ROOMS_PER_FLOOR = 5
+WATER_SHARE = 6
+"""One meter of so many counts water."""
+WATER_PROFILES = ("cjt188-water-prepaid", "cjt188-water-valve", "cjt188-water-2018")
 SITE_FILE = "site.yaml"
 
 HEAD = """\
@@ -23,6 +28,7 @@ web: {{listen: "127.0.0.1:{port}"}}
 plugins:
   dlt645:
   gprs:
+  mbus:
 links:
   - {{id: field, type: gprs, listen: "127.0.0.1:{field_port}", heartbeat: {{every: 20s, packet: "HB"}}}}
 collectors:
@@ -37,8 +43,20 @@ COLLECTOR = """\
     lines: [{{id: c{number}-a, baud: 2400, parity: even}}]
 """
 
+WATER_COLLECTOR = """\
+  - id: c{number}
+    name: Collector water
+    link: field
+    registration: "DTU{number:05d}"
+    lines: [{{id: c{number}-a, baud: 2400, parity: even}}]
+"""
+
 METER = (
     '  - {{id: {id}, line: c{number}-a, profile: {profile}, address: "{address:012d}",'
+    " place: Block {block} / {floor} / {room}}}\n"
+)
+WATER_METER = (
+    '  - {{id: {id}-water, line: c{number}-a, profile: {profile}, address: "{address:014d}",'
     " place: Block {block} / {floor} / {room}}}\n"
 )
 
@@ -50,28 +68,40 @@ schedules:
 
 def site_text(meters: int, port: int, language: str) -> str:
     """The site file of the demo with ``meters`` meters; the collectors dial in at ``port + 1``."""
+    water = meters // WATER_SHARE
     text = [HEAD.format(port=port, field_port=port + 1, language=language)]
     text += [COLLECTOR.format(number=number, block=block) for number, block in enumerate(BLOCKS, 1)]
+    text.append(WATER_COLLECTOR.format(number=len(BLOCKS) + 1))
     text.append("meters:\n")
-    text += [_meter(count) for count in range(meters)]
+    text += [_water_meter(count) for count in range(water)]
+    text += [_meter(count) for count in range(meters - water)]
     text.append(TAIL)
     return "".join(text)
 
 
 def _meter(count: int) -> str:
-    block = count % len(BLOCKS)
-    place = count // len(BLOCKS)
-    floor, room = divmod(place, ROOMS_PER_FLOOR)
-    room_number = f"{floor + 1}{room + 1:02d}"
+    block, place = count % len(BLOCKS), count // len(BLOCKS)
     return METER.format(
-        id=f"{BLOCKS[block].lower()}-{room_number}",
+        **_room(count),
         number=block + 1,
-        block=BLOCKS[block],
-        floor=floor + 1,
-        room=room_number,
         profile=_profile(place),
         address=2_026_000_000_00 + (block + 1) * 100_000 + place + 1,
     )
+
+
+def _water_meter(count: int) -> str:
+    profile = WATER_PROFILES[(count + count // len(BLOCKS)) % len(WATER_PROFILES)]
+    return WATER_METER.format(
+        **_room(count), number=len(BLOCKS) + 1, profile=profile, address=20_260_100_000_000 + count + 1
+    )
+
+
+def _room(count: int) -> dict[str, str | int]:
+    """The place of a meter and the beginning of its id: the rooms of all blocks in turn, floor by floor."""
+    block = BLOCKS[count % len(BLOCKS)]
+    floor, room = divmod(count // len(BLOCKS), ROOMS_PER_FLOOR)
+    number = f"{floor + 1}{room + 1:02d}"
+    return {"id": f"{block.lower()}-{number}", "block": block, "floor": floor + 1, "room": number}
 
 
 def _profile(place: int) -> str:

@@ -15,7 +15,7 @@ from meterhub.store.engine import Reading
 
 DAYS = 8
 STEP_MS = 3_600_000
-MEANINGS = ("energy", "power", "voltage")
+MEANINGS = ("energy", "power", "voltage", "volume")
 """The first entity of each meaning gets a past."""
 
 

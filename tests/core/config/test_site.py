@@ -99,7 +99,7 @@ def test_a_file_with_an_empty_section_is_a_site_with_defaults(write, tmp_path):
 
 def test_the_demo_is_an_ordinary_site_file(write):
     site = load_site(write(site_text(60, 8645, "en")))
-    assert (len(site.meters), len(site.collectors), site.schedules[0].every_s) == (60, 3, 60)
+    assert (len(site.meters), len(site.collectors), site.schedules[0].every_s) == (60, 4, 60)
 
 
 def test_several_sites_have_their_own_zone(write):
