@@ -25,6 +25,8 @@ PARAMETERS = {"2007": "04", "1997": "C"}
 LIMIT_CENTI_KWH = 1000
 """What the meter is set to warn at."""
 SETTLEMENTS = 13
+EVENTS = {"2007": ("0330", "1D00", "1E00"), "1997": ("B21",)}
+"""Identifiers of what was done to the meter."""
 MOST_OF_A_RECORD = 3
 MAKERS_OWN = ("001D0000",)
 """Identifiers that a maker uses in another way than the standard."""
@@ -78,6 +80,9 @@ def _fields(edition: str, identifier: str) -> tuple[Field, ...]:
 
 def moment_of(edition: str, identifier: str, state: TwinState) -> int | None:
     """When an item was: the settlement, freeze or event it belongs to; None for what is now."""
+    event = state.events.last(identifier) if identifier.startswith(EVENTS[edition]) else None
+    if event is not None:
+        return event.at_ms
     if edition == "1997":
         back = {"4": 1, "5": 1, "8": 2, "9": 2}.get(identifier[1]) if identifier[0] in "9AB" else None
         return state.month_start_ms(back) if back and identifier[:2] not in ("B6", "B2", "B3") else None
@@ -94,6 +99,10 @@ def moment_of(edition: str, identifier: str, state: TwinState) -> int | None:
 def field_data(state: TwinState, edition: str, identifier: str, field: Field, at_ms: int | None) -> bytes:
     """The bytes of one item."""
     form = field.format
+    if identifier.startswith(EVENTS[edition]):
+        told = _of_event(state, identifier, field)
+        if told is not None:
+            return told
     if isinstance(form, Moment):
         return _moment(form, state.demand_w(at_ms)[1] if _is_demand(edition, identifier) else at_ms or state.clock_ms)
     if isinstance(form, Number | Binary):
@@ -107,6 +116,18 @@ def field_data(state: TwinState, edition: str, identifier: str, field: Field, at
     if "relay open" in field.name:
         return form.encode(state.relay_open << 8 | state.keep_power << 15)
     return bytes(form.size) if isinstance(form, Bits) else bytes((1,)) * form.size
+
+
+def _of_event(state: TwinState, identifier: str, field: Field) -> bytes | None:
+    """How often something was done, by whom, and what was written; None for other items."""
+    if field.unit == "times":
+        return field.format.encode(state.events.count(identifier))
+    event = state.events.last(identifier)
+    if event is not None and "operator code" in field.name:
+        return field.format.encode(event.operator)
+    if event is not None and "identifier" in field.name:
+        return field.format.encode(event.identifier if field.name.endswith((" 1", "event")) else "F" * 8)
+    return None
 
 
 def _is_demand(edition: str, identifier: str) -> bool:

@@ -13,6 +13,8 @@ from meterhub.clock import utc
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import parse
 from meterhub_dlt645.frame import FROM_METER, Frame
+from meterhub_dlt645.twin_events import CLOCK_SET, DEMAND_CLEARED, EVENTS_CLEARED, METER_CLEARED, PROGRAMMED, Event
+from meterhub_dlt645.twin_relay import remote
 from meterhub_dlt645.words import SPEEDS
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ CLOCKS = {"04000101": "day", "04000102": "time", "0400010C": "moment", "C010": "
 ADDRESSES = ("04000401", "C032")
 PASSWORDS = "04000C"
 DAY_MS = 86_400_000
-FIVE_MINUTES_MS, FIVE_MINUTES_S = 300_000, 300
+FIVE_MINUTES_MS = 300_000
 PROTECTED = (0x98, 0x99)
 HEADS = {"2007": 8, "1997": 4}
 """Bytes of level, password and operator before the data of a write."""
@@ -42,7 +44,16 @@ def write(twin: Twin, frame: Frame) -> Frame:
         return twin.refuse_to(frame, OTHER_ERROR)
     if not _take(twin, layout.identifier, data):
         return twin.refuse_to(frame, OTHER_ERROR)
+    _log(twin, CLOCK_SET if layout.identifier in CLOCKS else PROGRAMMED, payload, layout.identifier)
     return twin.say(frame.control | FROM_METER)
+
+
+def _log(twin: Twin, kind: str, authority: bytes, identifier: str = "") -> None:
+    """Remember what was done, when, and by which operator."""
+    operator = authority[7:3:-1].hex().upper() if twin.edition == "2007" else "00000000"
+    twin.state.events.add(
+        kind, Event(twin.state.clock_ms, operator, identifier.rjust(8, "0") if identifier else "F" * 8)
+    )
 
 
 def _take(twin: Twin, identifier: str, data: bytes) -> bool:
@@ -127,23 +138,24 @@ def freeze(twin: Twin, frame: Frame) -> Frame:
 
 def clear_demand(twin: Twin, frame: Frame) -> Frame:
     """Forget the greatest demands."""
-    return _cleared(twin, frame, lambda: setattr(twin.state, "demand_cleared_ms", twin.state.now_ms))
+    return _cleared(twin, frame, DEMAND_CLEARED, lambda: setattr(twin.state, "demand_cleared_ms", twin.state.now_ms))
 
 
 def clear_meter(twin: Twin, frame: Frame) -> Frame:
     """Forget everything."""
-    return _cleared(twin, frame, twin.state.clear)
+    return _cleared(twin, frame, METER_CLEARED, twin.state.clear)
 
 
 def clear_events(twin: Twin, frame: Frame) -> Frame:
     """Forget the events."""
-    return _cleared(twin, frame, lambda: setattr(twin.state, "events_cleared_ms", twin.state.now_ms))
+    return _cleared(twin, frame, EVENTS_CLEARED, twin.state.clear_events)
 
 
-def _cleared(twin: Twin, frame: Frame, act: Callable[[], None]) -> Frame:
+def _cleared(twin: Twin, frame: Frame, kind: str, act: Callable[[], None]) -> Frame:
     if not twin.authorised(frame.data):
         return twin.refuse_to(frame, WRONG_PASSWORD)
     act()
+    _log(twin, kind, frame.data)
     return twin.say(frame.control | FROM_METER)
 
 
@@ -153,45 +165,6 @@ def output(twin: Twin, frame: Frame) -> Frame:
         return twin.refuse_to(frame, OTHER_ERROR)
     twin.output = frame.data[0]
     return twin.say(frame.control | FROM_METER, frame.data)
-
-
-def remote(twin: Twin, frame: Frame) -> Frame:
-    """Relay, alarm and keep-power."""
-    data, state = frame.data, twin.state
-    if not twin.authorised(data, plain_only=False):
-        return twin.refuse_to(frame, WRONG_PASSWORD)
-    until = parse("YYMMDDhhmmss").decode(data[10:16])
-    if len(data) != 16 or (until is not None and state.has_passed(str(until))):
-        return twin.refuse_to(frame, OTHER_ERROR)
-    command, delay_s = data[8], data[9] * FIVE_MINUTES_S
-    if command in (0x1A, 0x1D, 0x1E) and state.keep_power:
-        return twin.refuse_to(frame, OTHER_ERROR)
-    if not _obey(twin, command, delay_s):
-        return twin.refuse_to(frame, OTHER_ERROR)
-    return twin.say(frame.control | FROM_METER)
-
-
-def _obey(twin: Twin, command: int, delay_s: int) -> bool:
-    """Carry out a remote command; False for an unknown one."""
-    state = twin.state
-    own = {int(spec["code"], 16): name for name, spec in twin.commands.items() if "code" in spec}.get(command)
-    if own == "meter.open_circuit" and command != 0x1A:
-        state.open_relay()
-    elif own == "meter.close_circuit" and command != 0x1B:
-        state.close_relay()
-    elif command in (0x1A, 0x1D, 0x1E):
-        state.open_relay(0 if command == 0x1A else delay_s)
-    elif command in (0x1B, 0x1C):
-        state.close_relay(at_once=command == 0x1C or not twin.needs_button)
-    elif command in (0x2A, 0x2B):
-        state.alarm = command == 0x2A
-    elif command in (0x3A, 0x3B):
-        state.keep_power = command == 0x3A
-        if state.keep_power:
-            state.close_relay()
-    else:
-        return False
-    return True
 
 
 def security(twin: Twin, frame: Frame) -> Frame:

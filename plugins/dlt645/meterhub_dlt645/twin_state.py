@@ -10,6 +10,7 @@ from typing import Any
 
 from meterhub.clock import utc
 from meterhub_dlt645.load_curve import DAY_MS, HOUR_MS, TARIFFS, WMS_PER_CENTI_KWH, LoadCurve
+from meterhub_dlt645.twin_events import EventLog
 
 OFFSET_MS = 8 * 3_600_000
 POWER_FACTOR = 980
@@ -43,6 +44,7 @@ class TwinState:
         """How far the meter's clock is ahead of the real time."""
         self.demand_cleared_ms = 0
         self.events_cleared_ms = 0
+        self.events = EventLog()
         self.instants: list[int] = []
         """When values were frozen on command, the latest last."""
 
@@ -63,8 +65,14 @@ class TwinState:
         """Forget energies, demands, events and freezes."""
         now = self.now_ms
         self._cleared = [self._curve.used_wms(number + 1, now) - self._missed[number] for number in range(TARIFFS)]
-        self.demand_cleared_ms = self.events_cleared_ms = now
+        self.demand_cleared_ms = now
+        self.clear_events()
         self.instants.clear()
+
+    def clear_events(self) -> None:
+        """Forget the events."""
+        self.events_cleared_ms = self.now_ms
+        self.events.clear()
 
     @property
     def relay_open(self) -> bool:

@@ -1,4 +1,4 @@
-"""Reading and writing by name, service, and money: whole dialogues with a simulated meter."""
+"""Reading and writing by name, and service: whole dialogues with a simulated meter."""
 
 from __future__ import annotations
 
@@ -6,30 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from dlt645_models import CLOCK, World, meter, protocol
+from dlt645_models import ADDRESS, CLOCK, MODELS, act, house, shown
 
-from meterhub.errors import BadInput, NoAnswer, Refused
-from meterhub.testing.conformance_protocol import SampleMeter, talk
-from meterhub_dlt645 import decode_frame
+from meterhub.errors import BadInput, Refused
+from meterhub.testing.conformance_protocol import SampleMeter
 from meterhub_dlt645.commands import meter_time
-
-MODELS = {"2007": "dlt645-2007-three-phase", "1997": "dlt645-1997-single-phase"}
-ADDRESS = "000000000161"
-
-
-def house(edition="2007", *, commands=None, **options):
-    """A meter, its twin and the world they live in; the twin's clock agrees with the dialogues' clock."""
-    model = meter(MODELS[edition], **options)
-    one = SampleMeter(model.id, ADDRESS, model.options, model.points, dict(model.commands) | (commands or {}))
-    world = World(CLOCK.now())
-    return one, protocol(edition).simulate(one, world), world
-
-
-def act(one, twin, name, **params):
-    edition = twin.edition
-    exchanges, reply = talk(protocol(edition), protocol(edition).command(one, name, params), twin)
-    controls = [f"{decode_frame(exchange.request).control:02X}" for exchange in exchanges]
-    return controls, reply
 
 
 def test_any_item_is_read_by_its_name():
@@ -203,6 +184,31 @@ def test_clearing_everything():
     assert twin.state.energy() > 0
 
 
+def test_the_meter_remembers_what_was_done_to_it():
+    one, twin, world = house(operator="11223344", valid_until="2099-12-31T23:59:59")
+    trips, programmings = int(shown(one, twin, "Trip count")[0]), int(shown(one, twin, "03300000")[0])
+    world.pass_hours(5)
+    act(one, twin, "meter.open_circuit")
+    act(one, twin, "meter.open_circuit")  # it is open already
+    act(one, twin, "meter.write_register", register="Alarm credit 1", value="10")
+    assert shown(one, twin, "Trip count") == [str(trips + 1)]
+    assert shown(one, twin, "1D00FF01")[:2] == ["2026-01-01T13:00:00", "11223344"]
+    assert shown(one, twin, "03300000") == [str(programmings + 1)]
+    assert shown(one, twin, "03300001")[:3] == ["2026-01-01T13:00:00", "11223344", "04001001"]
+    act(one, twin, "meter.clear_events")
+    assert shown(one, twin, "Trip count") == ["0"] and shown(one, twin, "03300300") == ["1"]
+
+
+def test_a_meter_of_1997_remembers_programming_and_clearing():
+    one, twin, _ = house("1997")
+    before = shown(one, twin, "Programming count") + shown(one, twin, "Demand-clear count")
+    act(one, twin, "meter.write_register", register="C111", value="15")
+    act(one, twin, "meter.clear_demand")
+    after = shown(one, twin, "B212") + shown(one, twin, "B213")
+    assert [int(one) for one in after] == [int(one) + 1 for one in before]
+    assert shown(one, twin, "B211") == ["01-01 08:00"]
+
+
 def test_keep_power_and_alarm_are_read_back():
     one, twin, _ = house()
     controls, reply = act(one, twin, "meter.keep_power", on=True)
@@ -235,117 +241,3 @@ def test_a_relay_that_is_written_like_a_setting():
     controls, reply = act(one, twin, "meter.open_circuit")
     assert controls == ["14", "11"] and reply.values == {"relay": False}
     assert act(one, twin, "meter.close_circuit")[1].values == {"relay": True}
-
-
-PURSES = {
-    "national": {"variant": "national", "signer": "plaintext"},
-    "kede": {"variant": "kede"},
-    "order": {"variant": "order"},
-}
-
-
-def prepaid(variant, **more):
-    return house(commands={"meter.credit": PURSES[variant] | more, "meter.refund": {}, "meter.open_account": {}})
-
-
-@pytest.mark.parametrize("variant", PURSES)
-def test_money_goes_in_once(variant):
-    one, twin, _ = prepaid(variant)
-    before = act(one, twin, "meter.balance")[1].detail
-    controls, reply = act(one, twin, "meter.credit", amount="100.00", number=1)
-    assert controls.count("03") >= 1 and reply.detail["already"] is False
-    assert Decimal(reply.detail["balance"]) - Decimal(before["balance"]) == 100
-    controls, again = act(one, twin, "meter.credit", amount="100.00", number=1)
-    assert again.detail["already"] is True and again.detail["balance"] == reply.detail["balance"]
-    assert [row.amount for row in twin.purse.ledger] == [10_000]
-
-
-@pytest.mark.parametrize("variant", ["national", "kede"])
-def test_a_lost_answer_is_settled_by_the_count(variant):
-    one, twin, _ = prepaid(variant)
-    lost, real = [], twin.answer
-
-    def answer(frame):
-        said = real(frame)
-        if frame.identifier == "070102FF" and not lost:
-            lost.append(said)
-            return None
-        return said
-
-    twin.answer = answer
-    _, reply = act(one, twin, "meter.credit", amount="50", number=1)
-    assert lost and reply.detail["count"] == 1 and reply.detail["acknowledged"] is False
-    assert len(twin.purse.ledger) == 1
-
-
-def test_a_lost_request_is_sent_again_by_the_next_call_only():
-    one, twin, _ = prepaid("national")
-    real, deaf = twin.answer, [True]
-    twin.answer = lambda frame: None if frame.identifier == "070102FF" and deaf else real(frame)
-    with pytest.raises(NoAnswer) as told:
-        act(one, twin, "meter.credit", amount="50", number=1)
-    assert "same number" in told.value.hint and not twin.purse.ledger
-    deaf.clear()
-    assert act(one, twin, "meter.credit", amount="50", number=1)[1].detail["count"] == 1
-
-
-def test_wrong_numbers_are_refused_here_and_there():
-    one, twin, _ = prepaid("national")
-    with pytest.raises(Refused, match="next one is 1") as told:
-        act(one, twin, "meter.credit", amount="50", number=7)
-    assert told.value.reasons == ("recharge count wrong",)
-    twin.purse.count = 3
-    assert act(one, twin, "meter.credit", amount="50", number=3)[1].detail["already"] is True
-    assert twin.purse.ledger == []
-    assert twin.purse.answer("070102FF", (5000).to_bytes(4, "little") + (9).to_bytes(4, "little") + bytes(14)) == (
-        None,
-        5,
-    )
-
-
-def test_the_meters_reasons_are_told():
-    one, twin, _ = prepaid("national")
-    twin.purse.limit_fen = 20_000
-    with pytest.raises(Refused, match="hoarding limit"):
-        act(one, twin, "meter.credit", amount="9999", number=1)
-    twin.purse.macs = (b"1234", b"5678")
-    with pytest.raises(Refused, match="ESAM"):
-        act(one, twin, "meter.credit", amount="1", number=1)
-
-
-def test_macs_come_from_outside_or_not_at_all():
-    one, twin, _ = prepaid("national", signer="external")
-    twin.purse.macs = (bytes.fromhex("11223344"), bytes.fromhex("55667788"))
-    with pytest.raises(BadInput, match="mac_1"):
-        act(one, twin, "meter.credit", amount="1", number=1)
-    macs = {"mac_1": "44332211", "mac_2": "88776655"}
-    assert act(one, twin, "meter.credit", amount="1", number=1, **macs)[1].detail["count"] == 1
-    nobody, twin, _ = prepaid("national", signer="none")
-    with pytest.raises(BadInput, match="keys"):
-        act(nobody, twin, "meter.credit", amount="1", number=1)
-
-
-def test_opening_an_account_and_refunds():
-    one, twin, _ = prepaid("national")
-    twin.purse.opened = False
-    assert act(one, twin, "meter.open_account", amount="1", number=1)[1].detail["count"] == 1
-    with pytest.raises(BadInput, match="no such command"):
-        act(one, twin, "meter.refund", amount="1", number=2)
-    for variant in ("kede", "order"):
-        one, twin, _ = prepaid(variant)
-        act(one, twin, "meter.credit", amount="80", number=1)
-        _, reply = act(one, twin, "meter.refund", amount="30", number=2)
-        assert twin.state.credited_fen == 5000 and reply.detail["already"] is False
-
-
-@pytest.mark.parametrize("amount", ["0", "", "-1", "1.234", "many", "12345678"])
-def test_amounts_that_are_none(amount):
-    one, twin, _ = prepaid("kede")
-    with pytest.raises(BadInput):
-        act(one, twin, "meter.credit", amount=amount, number=1)
-
-
-def test_a_meter_without_a_purse():
-    one, twin, _ = house()
-    with pytest.raises(BadInput, match="purse"):
-        act(one, twin, "meter.credit", amount="1", number=1)

@@ -84,6 +84,22 @@ async def test_find_meters_asks_every_protocol_on_the_line(clock, wire, name):
     assert (found["line"], found["profile"], found["address"]) == ("l1", name, ADDRESS)
 
 
+async def test_a_meter_at_another_speed_is_found_and_the_line_goes_back_to_its_own(clock, wire):
+    line, speakers = make_line(clock, wire, "dlt645-2007-single-phase")
+    speeds = [line.config.baud]
+    wire.set_speed = lambda baud: speeds.append(baud) or True
+    heard = line.received
+    line.received = lambda data: heard(data) if speeds[-1] == 9600 else None
+    probing = Probing(speakers, lambda collector: [line])
+    call = SimpleNamespace(params={}, sent=lambda: None, target=SimpleNamespace(id="c1"))
+    task = asyncio.ensure_future(probing.find(call))
+    await asyncio.sleep(0)
+    await clock.advance(240)
+    [found] = task.result()["found"]
+    assert (found["address"], found["baud"]) == (ADDRESS, 9600)
+    assert speeds == [2400, 1200, 2400, 9600, 2400]
+
+
 def test_a_pushed_frame_updates_what_the_profile_reads():
     one, speaker = meter("dial-in-2007-prepaid"), protocol()
     twin = speaker.simulate(one, World())
