@@ -19,7 +19,7 @@ from meterhub.store.engine import Row, Store, Transaction
 
 LANES = 200
 """Rows under way at once."""
-LOOK_S = 30.0
+LOOK_S = 300.0
 """The longest time between two looks at the table."""
 WAITS_S = (5, 30, 120, 600, 3600)
 """How long to wait after the first, second … failure; the last one for all that follow."""
@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The row is not done: look again in ``after_s`` seconds, or (None) when somebody wakes it."""
+    """The row is not done: look again in ``after_s`` seconds, or (None) when somebody wakes it.
+
+    With an ``error`` it is a failure; the row counts those in a row (``failures``) beside all tries (``tries``).
+    """
 
     after_s: float | None
     error: str = ""
@@ -41,9 +44,9 @@ Handler = Callable[[Row], Awaitable[Again | None]]
 """Carries out one row; None when it is done."""
 
 
-def wait_s(tries: int) -> float:
+def wait_s(failures: int) -> float:
     """How long to wait after so many failures."""
-    return WAITS_S[min(tries, len(WAITS_S) - 1)]
+    return WAITS_S[min(failures, len(WAITS_S) - 1)]
 
 
 class Outbox:
@@ -128,10 +131,10 @@ class Outbox:
         try:
             return await handler(row)
         except MeterHubError as error:
-            return Again(wait_s(row["tries"]), str(error))
+            return Again(wait_s(row["failures"]), str(error))
         except Exception as error:
             log.exception("outbox %s %s failed", row["kind"], row["key"])
-            return Again(wait_s(row["tries"]), f"internal error: {type(error).__name__}")
+            return Again(wait_s(row["failures"]), f"internal error: {type(error).__name__}")
 
     async def _mark(self, row: Row, again: Again | None) -> None:
         now_ms = self._clock.now()
@@ -139,7 +142,8 @@ class Outbox:
             changes: dict[str, Any] = {"state": "done", "done_ms": now_ms, "error": ""}
         else:
             next_ms = PARKED_MS if again.after_s is None else now_ms + round(again.after_s * 1000)
-            changes = {"next_ms": next_ms, "tries": row["tries"] + 1, "error": again.error}
+            failures = row["failures"] + 1 if again.error else 0
+            changes = {"next_ms": next_ms, "tries": row["tries"] + 1, "failures": failures, "error": again.error}
         # Whoever hurried the row while it was under way changed next_ms: its wish must not be lost.
         key = {"id": row["id"], "next_ms": row["next_ms"]}
         await self._store.transact(lambda tx: tx.update("outbox", key if again else {"id": row["id"]}, changes))

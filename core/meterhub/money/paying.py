@@ -128,7 +128,10 @@ class Paying:
             self._outbox.put(tx, WATCH, attempt["no"], attempt["no"], {}, operator=operator, after_s=ASKING_S[0])
             return attempt
 
-        return await self._store.transact(write)
+        try:
+            return await self._store.transact(write)
+        finally:
+            self._outbox.wake()
 
     def _request(self, attempt: Row, merchant: Merchant, subject: str, browser: Browser) -> PaymentRequest:
         return PaymentRequest(
@@ -189,17 +192,16 @@ class Paying:
             return await self._ask(attempt, merchant)
         state = await self._ask(attempt, merchant)
         if state is PaymentState.MISSING:  # closed before anybody scanned it
-            await self._note(attempt, AttemptState.CLOSED, "")
-            return PaymentState.CLOSED
+            return await self._settle(merchant, PaymentStatement(attempt["no"], PaymentState.CLOSED))
         return state
 
     async def _no_answer(self, row: Row, attempt: Row, error: str) -> Again:
-        tries = row["tries"]
-        if tries >= len(SILENT_S):
+        failures = row["failures"]
+        if failures >= len(SILENT_S):
             now_ms = self._clock.now()
             more = {"operator": attempt["operator"], "at_ms": now_ms, "order_no": attempt["order_no"]}
             await self._store.transact(lambda tx: cases.flag(tx, cases.UNPAID_UNKNOWN, attempt["no"], error, **more))
-        return Again(SILENT_S[min(tries, len(SILENT_S) - 1)], error)
+        return Again(SILENT_S[min(failures, len(SILENT_S) - 1)], error)
 
 
 def as_attempt(row: Row) -> Attempt:

@@ -48,7 +48,7 @@ class Refunding:
             changes = {"state": "unknown", "error": str(error)}
             key = {"no": refund["no"], "state": refund["state"]}  # a notice may have been faster
             await self._store.transact(lambda tx: tx.update("refunds", key, changes))
-            return Again(wait_s(row["tries"]), str(error))
+            return Again(wait_s(row["failures"]), str(error))
         await self._settle(payment, statement)
         if statement.state in (RefundState.DONE, RefundState.CLOSED):
             return None
@@ -83,4 +83,4 @@ class Refunding:
         """A definite no (no funds, too late): it stays set aside, and a person is called."""
         more = {"operator": refund["operator"], "at_ms": self._clock.now(), "order_no": refund["order_no"]}
         await self._store.transact(lambda tx: cases.flag(tx, cases.REFUND_REFUSED, refund["no"], why, **more))
-        return Again(wait_s(row["tries"]) if row["tries"] < SOON_TRIES else LATER_S, why)
+        return Again(wait_s(row["failures"]), why)

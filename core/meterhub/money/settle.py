@@ -34,14 +34,16 @@ class Settling:
             return note_refund(tx, evidence, statement, self._policy, now_ms, self._outbox)
         attempt = tx.one("money.attempt", {"no": statement.no})
         if statement.state is not PaymentState.PAID:
-            return self._unpaid(tx, attempt, evidence, statement)
+            return self._unpaid(tx, attempt, evidence, statement, now_ms)
         return self._paid(tx, attempt, evidence, statement, now_ms)
 
-    def _unpaid(self, tx: Transaction, attempt: Row | None, evidence: Evidence, statement: PaymentStatement) -> Outcome:
+    def _unpaid(
+        self, tx: Transaction, attempt: Row | None, evidence: Evidence, statement: PaymentStatement, now_ms: int
+    ) -> Outcome:
         if attempt is None or not _same_channel(attempt, evidence):
             return Outcome.PENDING
         if statement.state is PaymentState.CLOSED and attempt["state"] in OPEN_ATTEMPTS:
-            tx.update("attempts", {"no": attempt["no"]}, {"state": AttemptState.CLOSED})
+            end_attempt(tx, attempt, AttemptState.CLOSED, now_ms)
             return Outcome.CLOSED
         return Outcome.PENDING
 
@@ -62,8 +64,7 @@ class Settling:
         assert order is not None and account is not None
         kind, outcome = _kind(order, account)
         payment = _keep(tx, evidence, statement, attempt, kind, now_ms, order["operator"])
-        changes = {"state": AttemptState.SUCCESS, "transaction_id": statement.transaction_id}
-        tx.update("attempts", {"no": attempt["no"]}, changes)
+        end_attempt(tx, attempt, AttemptState.SUCCESS, now_ms, transaction_id=statement.transaction_id)
         books = Books(tx, order["operator"], now_ms, f"payment:{payment['id']}")
         if kind == "first":
             books.paid(payment, account)
@@ -130,6 +131,12 @@ class Settling:
         )
         if not late or self._policy.late is LateRule.REFUND:
             plan_refund(tx, payment, payment["amount_fen"], kind, books, self._outbox)
+
+
+def end_attempt(tx: Transaction, attempt: Row, state: AttemptState, now_ms: int, **changes: object) -> None:
+    """The end of an attempt is known; whoever was called because it was not need not come."""
+    tx.update("attempts", {"no": attempt["no"]}, {**changes, "state": state})
+    cases.solve(tx, cases.UNPAID_UNKNOWN, attempt["no"], by="system", at_ms=now_ms)
 
 
 def apply_payment(tx: Transaction, payment: Row, order: Row, account: Row, books: Books, outbox: Outbox) -> None:

@@ -57,7 +57,7 @@ class Supply:
         key = f"supply/{decision.id}"
         answer = await self._ask(COMMANDS[decision.wanted], account["meter"], {}, key, f"decision:{decision.id}")
         if not answer.ok:
-            return Again(wait_s(row["tries"]), answer.message)
+            return Again(wait_s(row["failures"]), answer.message)
         changes = {"supply": decision.wanted}
         await self._store.transact(lambda tx: tx.update("money_accounts", {"id": account_id}, changes))
         return None

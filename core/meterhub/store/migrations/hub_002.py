@@ -133,6 +133,7 @@ CREATE TABLE outbox (
     payload_json TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'no_way')),
     tries INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
     next_ms INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
     done_ms INTEGER,
