@@ -24,10 +24,11 @@ requires_api = 1
 
 @hookimpl
 def register_protocols() -> Iterable[ProtocolType]:
-    """``cjt188``."""
+    """``mbus`` and ``cjt188``."""
     from meterhub_mbus.cjt188.protocol import PROTOCOLS
+    from meterhub_mbus.protocol import MBUS
 
-    return PROTOCOLS
+    return (MBUS, *PROTOCOLS)
 
 
 @hookimpl

@@ -26,17 +26,19 @@ FABRICATION_RECORD = b"\x0c\x78"
 ANSWER_BITS, ANSWER_S = 330, 0.05
 """A meter begins its answer no later than 330 bit times and 50 ms after the request (EN 13757-2, 4.3.3)."""
 ANSWER_BYTES, ACK_BYTES = 120, 1
-ID_FIRST, ID_ONLY = (0x72, 0x74, 0x6E), 0x73
+ID_FIRST, ID_ONLY = (0x72, 0x75, 0x6F), 0x73
 """CI of answers that begin with the 8 bytes of the meter's identity, and of the one with only its number."""
 
 
 class Talk:
-    """The state of a conversation. ``memory`` keeps the next frame count bit of meters that must not be reset."""
+    """The state of a conversation. ``memory`` keeps the next frame count bit of meters that must not be reset.
+
+    ``address``: another one than the meter is configured with."""
 
     __slots__ = ("_bit", "_memory", "_ping", "address", "where")
 
-    def __init__(self, meter: Meter, memory: MutableMapping[str, bool]) -> None:
-        self.address = parse(meter.address)
+    def __init__(self, meter: Meter, memory: MutableMapping[str, bool], address: Address | None = None) -> None:
+        self.address = address or parse(meter.address)
         self.where = meter.id
         self._ping: bool = meter.options.get("ping", True)
         self._memory = memory
