@@ -16,6 +16,7 @@ from meterhub_mbus.address import parse
 from meterhub_mbus.codec import MbusCodec
 from meterhub_mbus.commands import HANDLERS, OPEN_AFTER, valve, write
 from meterhub_mbus.exchange import is_telegram
+from meterhub_mbus.explain import explain
 from meterhub_mbus.frame import decode_frame
 from meterhub_mbus.models import model_of
 from meterhub_mbus.points import POINT_SCHEMA, Point, compile_point
@@ -125,7 +126,7 @@ MBUS = ProtocolType(
     OPTIONS,
     POINT_SCHEMA,
     COMMAND_OPTIONS,
-    None,
+    explain,
     "Meters for water, heat, gas and electricity on a wired M-Bus (EN 13757)",
     tuple(HANDLERS),
 )

@@ -14,7 +14,7 @@ from meterhub_mbus.encode import chain_end, moment_data, number_data
 from meterhub_mbus.head import Value
 from meterhub_mbus.meaning import TIME
 from meterhub_mbus.points import Point
-from meterhub_mbus.record import CutOff, Record, parse_records
+from meterhub_mbus.record import CutOff, Dissector, Record, records_in
 from meterhub_mbus.slave import Slave
 from meterhub_mbus.twin_records import TwinRecord, records_for
 from meterhub_mbus.twin_values import MICRO, TwinValues
@@ -76,7 +76,7 @@ class Twin(Slave):
                 self._move(opens)
                 return None
         try:
-            records = parse_records(data, True)
+            records = records_in(data, Dissector(True, False).parts(data))
         except CutOff:
             return PREMATURE_END
         at = 0

@@ -92,9 +92,7 @@ def test_a_meter_that_must_not_be_reset_keeps_its_bit_from_readout_to_readout():
     assert asked(read(meter, one, [answer])[0]) == ["10 5B 05 60 16"]
     with pytest.raises(NoAnswer):
         read(meter, one, [NoAnswer("silent")])
-    assert asked(read(meter, one, [answer])[0]) == ["10 7B 05 80 16"], (
-        "what was not answered is asked with the same bit"
-    )
+    assert asked(read(meter, one, [answer])[0]) == ["10 7B 05 80 16"], "not answered: the same bit"
 
 
 def test_an_application_reset_can_choose_the_readout():
@@ -116,9 +114,7 @@ def test_answers_of_others_are_not_taken():
     next(asks)
     request = asks.send(E5)
     assert request.match(telegram("", address=17)) and not request.match(telegram("", head="7956" + HEAD[4:]))
-    assert request.match(telegram("0C1300000000", head="", ci=0x78)), (
-        "a telegram without identity is the selected one's"
-    )
+    assert request.match(telegram("0C1300000000", head="", ci=0x78)), "without identity: the selected one's"
 
 
 @pytest.mark.parametrize(("code", "words"), [("08", "busy"), ("01", "unimplemented CI"), ("", "unspecified")])
