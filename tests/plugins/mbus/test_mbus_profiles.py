@@ -17,21 +17,19 @@ from meterhub_mbus.address import parse
 from meterhub_mbus.models import ANYTHING, OF_MAKER, OF_MEDIUM, model_of
 from meterhub_mbus.protocol import MBUS
 
-MBUS_FILES = [path for path in meterhub_mbus.register_profiles() if "protocol: cjt188" not in path.read_text("utf-8")]
+MBUS_FILES = [path for path in meterhub_mbus.register_profiles() if "mbus" in path.stem]
 
 
 def built():
     """All profiles by id, those that extend others after these."""
-    one, waiting, known = protocol(), list(MBUS_FILES), {}
-    while waiting:
-        path = waiting.pop(0)
+    one, known = protocol(), {}
+    for path in 2 * MBUS_FILES:
         try:
             model = build_profile(load(path), {"mbus": (MBUS, one)}, origin=str(path), known=known)
         except BaseMissing:
-            waiting.append(path)
-        else:
-            known[model.id] = model
-    return one, {name: model for name, model in known.items() if model.protocol == "mbus"}
+            continue
+        known[model.id] = model
+    return one, known
 
 
 PROTOCOL, MODELS = built()
