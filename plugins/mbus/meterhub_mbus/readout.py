@@ -14,7 +14,7 @@ from meterhub_mbus.header import Header
 from meterhub_mbus.names import APPLICATION_ERRORS, status_words
 from meterhub_mbus.points import ALARM, OTHERS, Key, Point, StateValue, key_of
 from meterhub_mbus.record import CutOff, Record
-from meterhub_mbus.telegram import RECORDS, read_telegram
+from meterhub_mbus.telegram import FIXED, RECORDS, read_telegram
 
 MOST_OTHERS = 4000
 """Characters of the point ``others``."""
@@ -52,7 +52,7 @@ class Readout:
             hint = "give it under options: key:, and address the meter by all 8 bytes"
             raise BadFrame("the telegram is encrypted and there is no key", where=self._where, hint=hint)
         self.header = self.header or telegram.header
-        if telegram.body and not telegram.parts and telegram.ci not in RECORDS:
+        if telegram.body and telegram.ci not in RECORDS and telegram.ci not in FIXED:
             self.rest.append(bytes((telegram.ci or 0,)) + telegram.body)
         self.more = telegram.more
         self._keep(telegram.records)

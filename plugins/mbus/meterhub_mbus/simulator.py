@@ -11,11 +11,14 @@ from meterhub_mbus.address import parse
 from meterhub_mbus.commands import DEFAULT_OFFSET, IDENTITY_HEAD, NUMBER_HEAD, OPEN_AFTER, PRIMARY_HEAD, VALVE_CODES
 from meterhub_mbus.dif import MORE_FOLLOWS, SIZES
 from meterhub_mbus.encode import chain_end, moment_data, number_data
+from meterhub_mbus.exchange import DATA_SEND, SND_UD
+from meterhub_mbus.frame import long_frame
 from meterhub_mbus.head import Value
 from meterhub_mbus.meaning import TIME
 from meterhub_mbus.points import Point
-from meterhub_mbus.record import CutOff, Dissector, Record, records_in
+from meterhub_mbus.record import CutOff, Record
 from meterhub_mbus.slave import Slave
+from meterhub_mbus.telegram import read_telegram
 from meterhub_mbus.twin_records import TwinRecord, records_for
 from meterhub_mbus.twin_values import MICRO, TwinValues
 
@@ -76,7 +79,7 @@ class Twin(Slave):
                 self._move(opens)
                 return None
         try:
-            records = records_in(data, Dissector(True, False).parts(data))
+            records = read_telegram(long_frame(SND_UD, self.primary, DATA_SEND, data)).records
         except CutOff:
             return PREMATURE_END
         at = 0
