@@ -30,7 +30,7 @@ LABELS = (
     *(mark("Register"), mark("Value"), mark("Level"), mark("From"), mark("To"), mark("Class"), mark("Count")),
     *(mark("When"), mark("Prices"), mark("Limits"), mark("Step prices"), mark("How"), mark("On"), mark("Address")),
     *(mark("Alone"), mark("Speed"), mark("Output"), mark("Events"), mark("Amount"), mark("Number"), mark("Customer")),
-    *(mark("Mac 1"), mark("Mac 2"), mark("Line")),
+    *(mark("Mac 1"), mark("Mac 2"), mark("Line"), mark("Frame")),
 )
 """What forms call the parameters below; a label follows from the name."""
 
@@ -154,6 +154,13 @@ COMMANDS: tuple[Command, ...] = (
         schema={vol.Optional("events", default="all"): str},
     ),
     Command("meter.clear_meter", _title("Clear the whole meter", "电表清零", "メーター全消去"), Danger.REASON),
+    Command(
+        "meter.forward",
+        _title("Send a signed frame", "转发加密帧", "署名済みフレームを送る"),
+        Danger.REASON,
+        "meter.credit",
+        {vol.Required("frame"): str},
+    ),
     Command(
         "meter.balance",
         _title("Read balance", "读取余额", "残高を読む"),

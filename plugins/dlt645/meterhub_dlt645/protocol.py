@@ -12,7 +12,7 @@ from meterhub.config import types
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
-from meterhub_dlt645 import prepaid, prices, registers, service
+from meterhub_dlt645 import forward, prepaid, prices, registers, service
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, write
@@ -49,6 +49,7 @@ OF_2007: Mapping[str, Handler] = {
     "meter.read_load_profile": registers.read_load_profile,
     "meter.freeze": service.freeze,
     "meter.set_prices": prices.set_prices,
+    "meter.forward": forward.forward,
     "meter.clear_meter": service.clear_meter,
     "meter.clear_events": service.clear_events,
     "meter.set_output": service.set_output,
