@@ -7,6 +7,8 @@ EN 13757 has its length behind the 68, and mostly fails at the first test.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from meterhub.field.codec import StreamCodec
 from meterhub_mbus.cjt188.frame import ANY_BYTE, END, OVERHEAD, START, WAKE_UP, Frame
 
@@ -15,14 +17,18 @@ METER_TYPES = frozenset((*(high << 4 | low for high in (1, 2, 3, 4) for low in r
 
 
 class Cjt188Codec(StreamCodec):
-    """Codec of one stream. FE before frames is not counted as dropped."""
+    """Codec of one stream. FE before frames is not counted as dropped; ``types`` are the meter types to look for."""
+
+    def __init__(self, types: Set[int] = METER_TYPES) -> None:
+        super().__init__()
+        self._types = types
 
     def find(self, buffer: bytearray) -> tuple[Frame | None, int]:
         """The first frame in ``buffer``, also when an unfinished candidate stands before it."""
         keep = -1
         at = buffer.find(START)
         while at >= 0:
-            end = end_of(buffer, at)
+            end = end_of(buffer, at, self._types)
             if end == UNFINISHED:
                 keep = at if keep < 0 else keep
             elif end != NO_FRAME:
@@ -41,10 +47,10 @@ class Cjt188Codec(StreamCodec):
 UNFINISHED, NO_FRAME = 0, -1
 
 
-def end_of(buffer: bytearray, at: int) -> int:
+def end_of(buffer: bytearray, at: int, types: Set[int] = METER_TYPES) -> int:
     """Where the frame that may begin at ``at`` ends; ``UNFINISHED`` while bytes are missing, ``NO_FRAME`` for none."""
     size = len(buffer)
-    if at + 1 < size and buffer[at + 1] not in METER_TYPES:
+    if at + 1 < size and buffer[at + 1] not in types:
         return NO_FRAME
     if at + 10 >= size:
         return UNFINISHED

@@ -18,6 +18,7 @@ from meterhub_mbus.cjt188.catalogue import READ
 from meterhub_mbus.cjt188.frame import (
     ADDRESS_BYTES,
     ANY_BYTE,
+    FOLLOWS,
     FROM_METER,
     HIGH,
     LOW,
@@ -91,6 +92,7 @@ class Talk:
         """What answers ``request``; also from the address ``other_wire`` when the meter may have taken that."""
         good, identifier = request.control | FROM_METER, request.raw[11:13]
         wanted = request.serial if self.dialect.strict_serial else None
+        ignored = FOLLOWS if self.dialect.edition == "2018" else 0
 
         def match(frame: Frame) -> bool:
             raw = frame.raw
@@ -98,7 +100,7 @@ class Talk:
                 return False
             if raw[9] == good | REFUSED:
                 return wanted is None or frame.serial == wanted
-            if raw[9] != good or raw[11:13] not in (identifier, identifier[::-1]):
+            if raw[9] & ~ignored != good or raw[11:13] not in (identifier, identifier[::-1]):
                 return False
             return wanted is None or frame.serial == wanted
 

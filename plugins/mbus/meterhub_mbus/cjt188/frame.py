@@ -19,6 +19,8 @@ START, END, WAKE_UP = 0x68, 0x16, 0xFE
 OVERHEAD = 13
 """Bytes of a frame beside its data."""
 FROM_METER, REFUSED, FUNCTION = 0x80, 0x40, 0x3F
+FOLLOWS = 0x20
+"""In the edition of 2018 more frames follow; before it a maker's own function."""
 READ_ANSWER = 0x81
 ADDRESS_BYTES = 7
 ANY_BYTE = 0xAA

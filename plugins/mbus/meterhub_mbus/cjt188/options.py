@@ -86,6 +86,7 @@ class Dialect(NamedTuple):
     """The options of one meter, compiled."""
 
     meter_type: int
+    edition: str
     order: str
     preferred_order: str
     serial: str
@@ -100,9 +101,11 @@ class Dialect(NamedTuple):
 def dialect_of(options: Mapping[str, Any]) -> Dialect:
     """Compile the options of a meter; those that it lacks are the standard's."""
     order = options.get("identifier_order", AUTO)
-    usual = LOW if options.get("edition", "2004") == "2018" else HIGH
+    edition = options.get("edition", "2004")
+    usual = LOW if edition == "2018" else HIGH
     return Dialect(
         int(options.get("meter_type", "10"), 16),
+        edition,
         order,
         usual if order == AUTO else order,
         options.get("serial", COUNTING),

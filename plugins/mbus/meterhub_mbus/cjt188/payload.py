@@ -120,15 +120,21 @@ def _status(size: int) -> Fields:
 
 
 def unit_position(fields: Sequence[Field], payload: bytes) -> str:
-    """Whether the codes stand behind the values or before them: where all fit their quantities, else behind."""
-    behind = before = asked = at = 0
+    """Whether the codes stand behind the values or before them.
+
+    Before them only where nearly all codes there fit their quantities and fewer do behind; of a single value the code
+    must be one that cannot be the low digits of a value.
+    """
+    behind = before = asked = certain = at = 0
     for field in fields:
         if field.quantity and at + field.size <= len(payload):
             asked += 1
             behind += _fits(field, payload[at + field.size - 1])
             before += _fits(field, payload[at])
+            certain += _fits(field, payload[at]) and not f"{payload[at]:02X}".isdigit()
         at += field.size
-    return FIRST if asked and before == asked and behind < asked else LAST
+    enough = asked > 1 or certain
+    return FIRST if enough and before >= max(asked - 1, min(asked, 2)) and before > behind else LAST
 
 
 def _fits(field: Field, code: int) -> bool:

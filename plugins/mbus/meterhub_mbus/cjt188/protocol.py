@@ -10,7 +10,7 @@ from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
 from meterhub_mbus.cjt188 import prepaid, registers, service
-from meterhub_mbus.cjt188.codec import Cjt188Codec
+from meterhub_mbus.cjt188.codec import METER_TYPES, Cjt188Codec
 from meterhub_mbus.cjt188.exchange import Memory, Reply, Talk
 from meterhub_mbus.cjt188.explain import decode_cjt188, secrets_on_wire
 from meterhub_mbus.cjt188.frame import READ_ANSWER, Frame, decode_frame
@@ -47,10 +47,12 @@ class Cjt188(Protocol):
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._memories: dict[str, Memory] = {}
+        self._types = set(METER_TYPES)
+        """Those of the standard, and those that meters are configured with."""
 
     def codec(self) -> Cjt188Codec:
         """A codec for one stream."""
-        return Cjt188Codec()
+        return Cjt188Codec(self._types)
 
     def address(self, text: str) -> str:
         """14 digits, padded with zeros on the left; AA bytes are placeholders."""
@@ -120,12 +122,14 @@ class Cjt188(Protocol):
         """The twin of a meter."""
         from meterhub_mbus.cjt188.simulator import Twin
 
+        self._types.add(self._memory(meter).dialect.meter_type)
         return Twin(meter, world)
 
     def _memory(self, meter: Meter) -> Memory:
         memory = self._memories.get(meter.id)
         if memory is None or memory.options is not meter.options:
             memory = self._memories[meter.id] = Memory(meter.options)
+            self._types.add(memory.dialect.meter_type)
         return memory
 
     def _talk(self, meter: Meter) -> Talk:
