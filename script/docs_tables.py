@@ -145,6 +145,51 @@ def cjt188_fields() -> str:
     return table(["key", "English", "中文", "format", "bytes", "unit"], rows)
 
 
+def mbus_codes(name: str) -> str:
+    """One table of VIF codes; neighbours that differ in their power of ten or unit of time alone share a line."""
+    from meterhub_mbus.vif import FB, FD, FD_SECOND_LEVEL, PRIMARY
+
+    rows: list[list[str]] = []
+    before: tuple[int, Any] | None = None
+    codes = {"primary": PRIMARY, "fd": FD, "fd_fd": FD_SECOND_LEVEL, "fb": FB}[name]
+    for code, meaning in sorted(codes.items()):
+        same = before is not None and before[0] == code - 1
+        if same and before is not None and (before[1].quantity, before[1].unit) == (meaning.quantity, meaning.unit):
+            rows[-1][0] = f"{rows[-1][0][:2]}..{code:02X}"
+            rows[-1][3] = f"{rows[-1][3].split(' to ')[0]} to {_factor(meaning)}"
+        else:
+            rows.append([f"{code:02X}", f"`{meaning.quantity}`", meaning.unit or "", _factor(meaning)])
+        before = code, meaning
+    return table(["code", "quantity", "unit", "times"], rows)
+
+
+def _factor(meaning: Any) -> str:
+    """What the number is multiplied with."""
+    if meaning.coding in ("time", "opaque"):
+        return "(a time)" if meaning.coding == "time" else "(bytes)"
+    return str(meaning.multiplier) if meaning.multiplier > 1 else f"10^{meaning.exponent}" if meaning.exponent else "1"
+
+
+def mbus_extensions() -> str:
+    """What combinable extensions of a meter say."""
+    from meterhub_mbus.vife import RECORD_ERRORS, SECOND_WORDS, words_for
+
+    rows = []
+    for code in range(0x80):
+        words = words_for(code, from_master=False)
+        if not words.startswith("extension"):
+            rows.append([f"{code:02X}", f"{words} (no value)" if code in RECORD_ERRORS else words])
+    rows += [[f"7C {code:02X}", words] for code, words in SECOND_WORDS.items()]
+    return table(["VIFE", "modifier"], rows)
+
+
+def mbus_media() -> str:
+    """The device types of a header."""
+    from meterhub_mbus.names import MEDIA
+
+    return table(["medium", "what it is"], [[f"{code:02X}", words] for code, words in MEDIA.items()])
+
+
 def _items(layout: Any) -> int:
     return len(layout.fields) if layout is not None else 0
 
@@ -158,6 +203,12 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"dlt645.{edition}": partial(identifiers, edition) for edition in ("2007", "1997")},
     "cjt188.identifiers": cjt188_identifiers,
     "cjt188.fields": cjt188_fields,
+    "mbus.primary": partial(mbus_codes, "primary"),
+    "mbus.fd": partial(mbus_codes, "fd"),
+    "mbus.fd_fd": partial(mbus_codes, "fd_fd"),
+    "mbus.fb": partial(mbus_codes, "fb"),
+    "mbus.extensions": mbus_extensions,
+    "mbus.media": mbus_media,
     **{f"site.{name}": partial(describe, schema) for name, schema in SECTIONS.items() if schema},
     **{f"link.{name}": partial(describe, link.schema) for name, link in link_types().items()},
     **{

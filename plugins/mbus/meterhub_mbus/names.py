@@ -83,7 +83,6 @@ APPLICATION_ERRORS: Mapping[int, str] = {
     0x06: "more than ten VIFEs",
     0x08: "application too busy",
     0x09: "too many readouts",
-    0x10: "access denied",
     0x11: "access denied",
     0x12: "application unknown",
     0x13: "parameter wrong",

@@ -70,3 +70,11 @@ def test_decoding_a_telegram_does_not_depend_on_those_before_it():
     fresh = {one["name"]: explain(bytes.fromhex(one["hex"])) for one in GOOD}
     for one in reversed(GOOD):
         assert explain(bytes.fromhex(one["hex"])) == fresh[one["name"]]
+
+
+def test_the_telegram_of_the_documentation_is_one():
+    page = (Path(__file__).parents[3] / "docs" / "mbus-records.md").read_text("utf-8")
+    lines = page.split("```")[1].strip().splitlines()
+    answer = explain(bytes.fromhex("".join(line[:22] for line in lines)))
+    assert (answer["header"]["id"], answer["header"]["manufacturer"], answer["more"]) == ("12345678", "PAD", True)
+    assert [one["value"] for one in answer["records"]] == ["12345.678", "2007-12-31", None]
