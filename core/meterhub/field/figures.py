@@ -21,6 +21,7 @@ class Figures:
         "jobs",
         "timeouts",
         "tries",
+        "trip_s",
         "unmatched_bytes",
         "wire_s",
     )
@@ -32,6 +33,8 @@ class Figures:
         """Requests sent."""
         self.answers = 0
         self.timeouts = 0
+        self.trip_s = 0.0
+        """The usual time from a request to its answer; 0 before the first."""
         self.foreign = 0
         """Valid frames that answered nothing asked: late, echoed, or meant for somebody else."""
         self.bytes_in = 0

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_ANSWER = 300
 """Bytes that an answer may have when they keep coming after the expected time."""
+NEWEST = 0.125
+"""Share of the newest round trip in the usual one."""
 SILENCE_LIMIT_S = 2.0
 """How long to wait for silence after a time-out, at most: a line that is never silent is used anyway."""
 
@@ -244,12 +246,15 @@ class Line(Pacing):
         self._clear_at = now + self.config.gap_s if self.config.gap_s else 0.0
         figures = self.figures
         figures.answers += 1
-        figures.busy(now - self._sent_at, now)
+        trip_s = now - self._sent_at
+        figures.busy(trip_s, now)
+        figures.trip_s += (trip_s - figures.trip_s) * (NEWEST if figures.answers > 1 else 1)
         job.answered = True
         standing = self.standing(job.meter_id)
+        standing.trip_s += (trip_s - standing.trip_s) * (NEWEST if standing.last_good_ms is not None else 1)
         standing.answered(self._clock.now())
         standing.free_at = now + self.config.meter_gap_s
-        if job.tried and now - self._sent_at < self._sent_bytes * self._byte_s + self.facts.latency_s:
+        if job.tried and trip_s < self._sent_bytes * self._byte_s + self.facts.latency_s:
             # Too early for this try: the answer to the try before. The second one is still to come.
             self._stale = ask.match
             self._clear_at = self._due

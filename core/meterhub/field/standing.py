@@ -11,7 +11,7 @@ LONGEST_REST_S = 600.0
 class Standing:
     """One meter on one line. Times in ``Clock.monotonic`` seconds unless they end in ``_ms``."""
 
-    __slots__ = ("failures", "free_at", "last_error", "last_good_ms", "rest_s", "rest_until")
+    __slots__ = ("failures", "free_at", "last_error", "last_good_ms", "rest_s", "rest_until", "trip_s")
 
     def __init__(self) -> None:
         self.last_good_ms: int | None = None
@@ -19,6 +19,8 @@ class Standing:
         self.last_error = ""
         self.failures = 0
         """Jobs in a row that got no answer at all."""
+        self.trip_s = 0.0
+        """The usual time from a request to its answer; 0 before the first."""
         self.rest_s = 0.0
         self.rest_until = 0.0
         """Until then routine reads are refused."""

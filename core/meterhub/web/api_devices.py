@@ -9,11 +9,12 @@ from aiohttp import web
 
 from meterhub.collections import MAX_LIMIT
 from meterhub.devices.device import Status
+from meterhub.web.collector_parts import figures_of
 from meterhub.web.fragments import dumps
 from meterhub.web.params import choice, from_cursor, query_of, to_cursor, whole
 from meterhub.web.rooms import ROOMS
-from meterhub.web.routes import FRAGMENTS, VISIBILITY, Route, list_schema, raw_json
-from meterhub.web.visibility import Seen, may_see_entity
+from meterhub.web.routes import FRAGMENTS, VISIBILITY, Route, as_json, list_schema, raw_json
+from meterhub.web.visibility import Seen, may_see, may_see_entity
 
 LIST_QUERY = {
     "kind": "only devices of this kind: meter, collector",
@@ -63,6 +64,19 @@ async def get_device(request: web.Request) -> web.Response:
     return raw_json(f'{fragments.device(device)},"actions":{offered},"entities":[{entities}]}}')
 
 
+async def get_figures(request: web.Request) -> web.Response:
+    """How a device is reached: a collector's connection, days, lines and nodes; how a meter answered."""
+    query_of(request, ())
+    actor, visibility, rooms = request["actor"], request.app[VISIBILITY], request.app[ROOMS]
+    device = visibility.device(actor, request.match_info["id"])
+
+    def seen(device_id: str) -> bool:
+        found = rooms.estate.get(device_id)
+        return found is not None and may_see(actor, found)
+
+    return as_json(await figures_of(rooms, device, seen))
+
+
 async def get_entity(request: web.Request) -> web.Response:
     """One entity with its definition and latest state."""
     query_of(request, ())
@@ -81,6 +95,7 @@ def routes() -> Sequence[Route]:
             "One device with its entities and their states",
             answer={"$ref": "#/components/schemas/DeviceWithEntities"},
         ),
+        Route("GET", "/api/v1/devices/{id}/figures", get_figures, "How a device is reached, in figures"),
         Route(
             "GET",
             "/api/v1/entities/{id}",

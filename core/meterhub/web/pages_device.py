@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from meterhub.actions import Action
-from meterhub.devices.device import Device, Status
+from meterhub.devices.device import Device
 from meterhub.devices.entity import Entity, Role
 from meterhub.errors import BadInput, MeterHubError, NotFound
 from meterhub.runs import Run
@@ -17,6 +17,8 @@ from meterhub.texts import Texts, mark
 from meterhub.web import forms, values
 from meterhub.web.beats import Spell, beats, spells_of
 from meterhub.web.charts import chart
+from meterhub.web.collector_parts import figures_of, standing_of
+from meterhub.web.collector_view import CollectorView, standing_facts
 from meterhub.web.device_parts import CAUSE_WORDS, ValueRows, line_ids, line_summary, primary, sweep_s
 from meterhub.web.frames import frames_of
 from meterhub.web.list_parts import tile
@@ -122,7 +124,8 @@ class DevicePages:
             chart=await chart(rooms.store, device, request, rooms.zone, now_ms, texts),
             runs=[self._view(request, run, device) for run in rooms.actions.recent(device.id, MOST_RUNS)],
             frames=[{**one, "time": values.clock_time(one["ms"], rooms.zone, now_ms)} for one in frames],
-            technical=_technical(device, texts),
+            technical=[*_technical(device, texts), *self._standing(device, texts, now_ms)],
+            collector=await self._collector(request, device, texts, now_ms) if is_collector else None,
             behind=self._behind(request, device, texts) if is_collector else None,
             beats=beats(spells, now_ms, rooms.zone, texts) if is_collector else None,
             spells=self._spells(spells, now_ms, texts),
@@ -160,6 +163,16 @@ class DevicePages:
                 name = known.name or known.id if known is not None else one.id
                 way.append({"icon": "collector", "href": f"/devices/{one.id}", "label": name})
         return way
+
+    async def _collector(self, request: web.Request, device: Device, texts: Texts, now_ms: int) -> dict[str, Any]:
+        """Connection, lines and nodes in figures."""
+        figures = await figures_of(self._site.rooms, device, lambda one: self._site.may_see(request, one) is not None)
+        return CollectorView(figures, texts, self._site.rooms.zone, now_ms).content()
+
+    def _standing(self, device: Device, texts: Texts, now_ms: int) -> Sequence[tuple[str, str]]:
+        """How a meter has answered on its line."""
+        standing = standing_of(device, self._site.rooms.lines()) if device.kind == "meter" else None
+        return standing_facts(standing, texts, self._site.rooms.zone, now_ms)
 
     def _behind(self, request: web.Request, device: Device, texts: Texts) -> dict[str, Any]:
         """The lines of a collector with their figures, and its meters as tiles."""
@@ -253,6 +266,5 @@ def _technical(device: Device, texts: Texts) -> list[tuple[str, str]]:
         (texts(mark("Protocol")), device.profile.protocol),
         (texts(mark("Plugin")), device.owner),
         (texts(mark("Set up in")), device.origin),
-        (texts(mark("Failures in a row")), str(device.failures) if device.status is not Status.ONLINE else ""),
     ]
     return [(label, value) for label, value in facts if value]

@@ -22,7 +22,10 @@ from meterhub.devices.entity import EntityDef, Quality, Role
 from meterhub.devices.profile import Profile
 from meterhub.devices.states import Estate
 from meterhub.errors import NoAnswer
+from meterhub.field.collector import Collector
 from meterhub.field.figures import Figures
+from meterhub.field.line import Line, LineConfig
+from meterhub.field.link import CollectorConfig
 from meterhub.field.trace import Trace
 from meterhub.people.people import People
 from meterhub.store.sqlite import SqliteStore
@@ -258,7 +261,7 @@ async def spells(device_id: str, from_ms: int, to_ms: int) -> list[dict[str, obj
     return [*rows, {"state": "online", "since_ms": cut + 600_000, "until_ms": None, "cause": "connected"}]
 
 
-def lines(clock: Clock) -> dict[str, SimpleNamespace]:
+def lines(clock: Clock) -> dict[str, Line]:
     """Three lines with figures and a few frames, as a line keeps them."""
     made = {}
     for name in ("c1-a", "c2-a", "c3-a"):
@@ -269,7 +272,8 @@ def lines(clock: Clock) -> dict[str, SimpleNamespace]:
         answer = bytes.fromhex("FEFEFEFE680000000026206891083334333356C34533AB16")
         trace.add((now - 1.2, "sent", "a-101", request, "read energy_total"))
         trace.add((now - 0.9, "received", "a-101", answer, "answer"))
-        made[name] = SimpleNamespace(config=SimpleNamespace(id=name), figures=figures, trace=trace)
+        made[name] = Line(LineConfig(name), clock, {})
+        made[name].figures, made[name].trace = figures, trace
     return made
 
 
@@ -291,7 +295,7 @@ async def pages_estate(data_dir: Path, *, meters: int = 60, history: str = "a-10
     if history:
         await remember(store, estate, clock, history)
     wires = lines(clock)
-    boxes = [SimpleNamespace(id=name[:2], lines=(line,)) for name, line in wires.items()]
+    boxes = [Collector(CollectorConfig(name[:2]), (line,), clock, bus) for name, line in wires.items()]
     rooms = Rooms(clock, bus, estate, actions, collections(estate), people, tasks.spawn, ZONE, name="Sunrise Court",
                   store=store, spells=spells, lines=lambda: wires, collectors=lambda: boxes, plugins=lambda: PLUGINS, started_ms=clock.now())  # fmt: skip
     found = SimpleNamespace(rooms=rooms, wire=wire, estate=estate, people=people, clock=clock, bus=bus)

@@ -433,3 +433,10 @@ async def test_static_files_may_be_kept_for_ever_and_nothing_else_is_served(esta
         assert answer.status == 200 and "immutable" in answer.headers["Cache-Control"], link
     for path in ("/static/../pages.py", "/static/%2e%2e/pages.py", "/static/vendor", "/static/nothing.js"):
         assert (await estate.client.get(path)).status == 404
+
+
+async def test_a_collectors_page_shows_its_connection_lines_and_days_in_figures(estate):
+    await log_in(estate)
+    html = await page(estate, "/devices/c1")
+    assert "Connection in figures" in html and "Line c1-a" in html and "99.4 % of 1240 requests" in html
+    assert "Waiting in the queue" in html and "Seconds per day" in html

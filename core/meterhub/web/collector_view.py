@@ -1,0 +1,116 @@
+"""A collector's figures in words, for its page, and a meter's for the technical part of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from meterhub.texts import Texts, mark
+from meterhub.web import values
+from meterhub.web.device_parts import CAUSE_WORDS
+
+Facts = list[tuple[str, str]]
+
+PARTS = ("online", "offline", "unknown")
+ERROR_WORDS = {
+    "no_answer": mark("no answer"),
+    "link_down": mark("connection down"),
+    "refused": mark("refused by the meter"),
+    "bad_frame": mark("spoilt answer"),
+    "dropped": mark("too late or cancelled"),
+    "misuse": mark("bug of a plugin"),
+    "bad_input": mark("cannot be sent"),
+}
+"""Errors by the ``code`` of ``meterhub.errors``; another code is shown as it is."""
+
+
+def duration(seconds: int, texts: Texts) -> str:
+    """``5 h 12 min``, ``3 min 20 s``, ``12 s``."""
+    if seconds >= 3600:
+        return texts(mark("%(h)d h %(m)d min")) % {"h": seconds // 3600, "m": seconds // 60 % 60}
+    if seconds >= 60:
+        return texts(mark("%(m)d min %(s)d s")) % {"m": seconds // 60, "s": seconds % 60}
+    return texts(mark("%(s)d s")) % {"s": seconds}
+
+
+def percent(permille: int | None) -> str:
+    """Thousandths as per cent, '' when unknown."""
+    return "" if permille is None else f"{permille // 10}.{permille % 10} %"
+
+
+def trip(ms: int | None) -> str:
+    """A round trip, '' when there was none."""
+    return "" if ms is None else f"{ms} ms" if ms < 10_000 else f"{ms // 1000} s"
+
+
+class CollectorView:
+    """``figures`` are those of ``collector_parts.figures_of``."""
+
+    def __init__(self, figures: Mapping[str, Any], texts: Texts, zone: tzinfo, now_ms: int) -> None:
+        self._figures = figures
+        self._texts = texts
+        self._zone = zone
+        self._now_ms = now_ms
+
+    def content(self) -> dict[str, Any]:
+        """What the template shows."""
+        figures, texts = self._figures, self._texts
+        return {
+            "facts": self._facts(figures["connection"]) if figures["connection"] else [],
+            "days": [
+                {"day": one["day"]} | {part: duration(one[f"{part}_s"], texts) for part in PARTS}
+                for one in figures["days"]
+                if one["online_s"] or one["offline_s"]
+            ],
+            "lines": [self._line(one) for one in figures["lines"]],
+            "nodes": figures["nodes"],
+        }
+
+    def _facts(self, one: Mapping[str, Any]) -> Facts:
+        texts = self._texts
+        signal = one["signal_dbm"]
+        facts = [
+            (texts(mark("Address")), one["peer"] or ""),
+            (texts(mark("Why")), texts(CAUSE_WORDS.get(one["cause"], one["cause"]))),
+            (texts(mark("Last sign of life")), self._age(one["alive_ms"])),
+            (texts(mark("Last bytes of a meter's line")), self._age(one["heard_ms"])),
+            (texts(mark("Last valid answer")), self._age(one["meter_ms"])),
+            (texts(mark("Round trip")), trip(one["trip_ms"])),
+            (texts(mark("Waiting in the queue")), str(one["queue"])),
+            (texts(mark("Signal")), "" if signal is None else f"{signal} dBm"),
+            (texts(mark("Connections since the start")), str(one["connections"])),
+        ]
+        return [(label, value) for label, value in facts if value]
+
+    def _age(self, ms: int | None) -> str:
+        return "" if ms is None else values.age_words(ms, self._now_ms, self._texts)
+
+    def _line(self, one: Mapping[str, Any]) -> dict[str, Any]:
+        texts = self._texts
+        return {
+            "id": one["id"],
+            "busy": percent(one["utilisation_permille"]),
+            "success": percent(one["success_permille"]),
+            "tries": one["tries"],
+            "trip": trip(one["trip_ms"]),
+            "queue": one["queue"],
+            "errors": [f"{texts(ERROR_WORDS.get(code, code))}: {count}" for code, count in one["errors"].items()],
+            "slowest": [{"id": slow["id"], "trip": trip(slow["trip_ms"])} for slow in one["slowest"]],
+        }
+
+
+def standing_facts(
+    standing: Mapping[str, Any] | None, texts: Texts, zone: tzinfo, now_ms: int
+) -> Sequence[tuple[str, str]]:
+    """How a meter has answered, for the technical part of its page."""
+    if standing is None:
+        return ()
+    good = standing["last_good_ms"]
+    facts = [
+        (texts(mark("Last valid answer")), values.clock_time(good, zone, now_ms) if good else ""),
+        (texts(mark("Failures in a row")), str(standing["failures"])),
+        (texts(mark("Last error")), standing["last_error"] or ""),
+        (texts(mark("Round trip")), trip(standing["trip_ms"])),
+    ]
+    return [(label, value) for label, value in facts if value]
