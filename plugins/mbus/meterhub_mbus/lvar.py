@@ -48,3 +48,9 @@ def number(raw: bytes) -> int | None:
 def text(raw: bytes) -> str:
     """The text behind LVAR, exactly as sent; it may hold NULs and control characters."""
     return raw[:0:-1].decode("latin-1")
+
+
+def shown(text: str) -> str:
+    """A text from a meter as pages and files may have it: without the NULs and blanks around it, and with control
+    characters as ``\\x0c``."""
+    return "".join(one if one.isprintable() or one == "\xa0" else f"\\x{ord(one):02x}" for one in text.strip("\0 "))

@@ -19,6 +19,7 @@ from meterhub.errors import ConfigError
 from meterhub_mbus.dif import FUNCTIONS
 from meterhub_mbus.head import Value
 from meterhub_mbus.header import Header
+from meterhub_mbus.lvar import shown
 from meterhub_mbus.record import Record
 
 INSTANTANEOUS = FUNCTIONS[0]
@@ -148,7 +149,7 @@ class Point:
         if value is None:
             return None, "invalid"
         if not isinstance(value, Decimal):
-            return (value.isoformat() if isinstance(value, date) else str(value)), "good"
+            return (value.isoformat() if isinstance(value, date) else shown(str(value))), "good"
         if self.bit >= 0:
             number = int(value) >> self.bit & self.mask
             return (str(number) if self.mask > 1 else bool(number) != self.invert), "good"

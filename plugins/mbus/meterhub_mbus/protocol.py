@@ -18,6 +18,7 @@ from meterhub_mbus.commands import HANDLERS, OPEN_AFTER, valve, write
 from meterhub_mbus.exchange import is_telegram
 from meterhub_mbus.explain import explain
 from meterhub_mbus.frame import decode_frame
+from meterhub_mbus.hidden import secrets_on_wire
 from meterhub_mbus.models import model_of
 from meterhub_mbus.points import POINT_SCHEMA, Point, compile_point
 from meterhub_mbus.reading import read
@@ -70,6 +71,10 @@ class Mbus(Protocol):
         readout.add(telegram)
         found = {key: readout.value(point, points.values()) for key, point in points.items()}
         return {key: one[0] for key, one in found.items() if one is not None}
+
+    def secrets(self, data: bytes) -> set[int]:
+        """Where passwords and keys stand in bytes from the wire."""
+        return secrets_on_wire(data)
 
     def simulate(self, meter: Meter, world: Any) -> SimulatedMeter:
         """The twin of a meter."""

@@ -6,11 +6,14 @@ What no point shows is told by the point ``others``, so that nothing a meter sen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from meterhub.errors import BadFrame, MeterHubError, Refused
 from meterhub.field.dialogue import PollReport
 from meterhub_mbus.frame import Frame
 from meterhub_mbus.header import Header
+from meterhub_mbus.hidden import SECRETS
+from meterhub_mbus.lvar import shown
 from meterhub_mbus.names import APPLICATION_ERRORS, status_words
 from meterhub_mbus.points import ALARM, OTHERS, Key, Point, StateValue, key_of
 from meterhub_mbus.record import CutOff, Record
@@ -119,7 +122,9 @@ def _line(record: Record) -> str:
     place += [head.function] if head.function != "instantaneous" else []
     words = ", ".join([*head.modifiers, *place])
     what = head.quantity or "maker's own data"
-    number = "-" if value is None else format(value, "f") if hasattr(value, "scaleb") else str(value)
+    if head.quantity in SECRETS:
+        return f"{what}: ***"
+    number = "-" if value is None else format(value, "f") if isinstance(value, Decimal) else shown(str(value))
     unit = f" {head.unit}" if head.unit else ""
     code = f"{head.code} {record.raw.hex().upper()}".strip()
     return f"{what}{f' ({words})' if words else ''}: {number}{unit} [{code}]"

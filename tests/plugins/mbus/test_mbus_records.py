@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from meterhub_mbus import records
 from meterhub_mbus.frame import long_frame
+from meterhub_mbus.lvar import shown
 from meterhub_mbus.number_types import bcd, real
 from meterhub_mbus.record import CutOff
 
@@ -25,7 +26,7 @@ def only(text, **more):
     return record
 
 
-def shown(record):
+def what(record):
     return record["quantity"], record["value"], record["unit"]
 
 
@@ -296,7 +297,7 @@ def test_storage_tariff_device_and_function(text, storage, tariff, device, funct
     ],
 )
 def test_a_unit_in_plain_text_before_or_behind_its_extensions(text, quantity, value):
-    assert shown(only(text)) == (quantity, value, None)
+    assert what(only(text)) == (quantity, value, None)
 
 
 def test_fillers_are_skipped_and_the_makers_bytes_kept():
@@ -357,3 +358,11 @@ def test_a_master_may_select_and_act():
     found = read("08 13 08 07 02 93 07 0500 7F", ci=0x51, control=0x53)
     assert [one["quantity"] for one in found] == ["volume", "energy", "volume", "global_readout"]
     assert found[2]["modifiers"] == ("clear",) and found[2]["valid"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("TEST CYBLE", "TEST CYBLE"), ("iEM3235 \0", "iEM3235"), ("      ", ""), ("\x0c\x96æ²\n8", "\\x0c\\x96æ²\\x0a8")],
+)
+def test_a_text_is_made_fit_for_pages_and_files(text, expected):
+    assert shown(text) == expected
