@@ -7,6 +7,7 @@ from cjt188_models import ADDRESS, CLOCK, meter
 
 from meterhub.errors import BadInput, ConfigError, LinkDown, NoAnswer, Refused
 from meterhub.field.dialogue import rehearse
+from meterhub_mbus.cjt188 import exchange
 from meterhub_mbus.cjt188.frame import build
 from meterhub_mbus.cjt188.protocol import Cjt188
 
@@ -97,7 +98,8 @@ def test_a_meter_that_is_silent_to_what_it_lacks_keeps_what_it_said():
     assert len(asked) == 2 and [index for index, _ in report.failed] == [1, 2, 3]
 
 
-def test_serial_numbers_count_on_and_a_wrong_one_is_taken_unless_strict(caplog):
+def test_serial_numbers_count_on_and_a_wrong_one_is_taken_unless_strict(caplog, monkeypatch):
+    monkeypatch.setattr(exchange.log, "disabled", False)  # whatever another test has switched off
     one, speaker = meter(identifier_order="high"), Cjt188(CLOCK)
     points = points_of(one, "volume_total", "settlement_day")
     asked, report = rehearse(speaker.read(one, points), [answer(serial="77"), reply("8103AA25")])
