@@ -16,7 +16,8 @@ BLOCKS = "ABC"
 ROOMS_PER_FLOOR = 5
 WATER_SHARE = 6
 """One meter of so many counts water."""
-WATER_PROFILES = ("cjt188-water-prepaid", "cjt188-water-valve", "cjt188-water-2018")
+WATER_PROFILES = ("cjt188-water-prepaid", "mbus-water-valve", "cjt188-water-2018", "mbus-water")
+"""Both dialects that two-wire buses carry."""
 SITE_FILE = "site.yaml"
 
 HEAD = """\
@@ -56,7 +57,7 @@ METER = (
     " place: Block {block} / {floor} / {room}}}\n"
 )
 WATER_METER = (
-    '  - {{id: {id}-water, line: c{number}-a, profile: {profile}, address: "{address:014d}",'
+    '  - {{id: {id}-water, line: c{number}-a, profile: {profile}, address: "{address}",'
     " place: Block {block} / {floor} / {room}}}\n"
 )
 
@@ -90,10 +91,9 @@ def _meter(count: int) -> str:
 
 
 def _water_meter(count: int) -> str:
-    profile = WATER_PROFILES[(count + count // len(BLOCKS)) % len(WATER_PROFILES)]
-    return WATER_METER.format(
-        **_room(count), number=len(BLOCKS) + 1, profile=profile, address=20_260_100_000_000 + count + 1
-    )
+    profile = WATER_PROFILES[count % len(WATER_PROFILES)]
+    address = 26_000_000 + count + 1 if profile.startswith("mbus") else 20_260_100_000_000 + count + 1
+    return WATER_METER.format(**_room(count), number=len(BLOCKS) + 1, profile=profile, address=address)
 
 
 def _room(count: int) -> dict[str, str | int]:

@@ -22,6 +22,9 @@ meters:
   - {id: w-1, line: c1-a, profile: cjt188-water-prepaid, address: 00202601000101}
   - {id: w-2, line: c1-a, profile: cjt188-water-2018, address: "00202601000102"}
   - {id: h-1, line: c1-a, profile: cjt188-heat-cold, address: "10202601000168"}
+  - {id: w-3, line: c1-a, profile: cjt188-water-valve, address: "00202601006810"}
+  - {id: m-1, line: c1-a, profile: mbus-water, address: "26000004"}
+  - {id: m-2, line: c1-a, profile: mbus-heat, address: "16"}
   - {id: e-1, line: c1-a, profile: dlt645-2007-single-phase, address: "000000000101"}
 """
 
@@ -40,12 +43,14 @@ async def test_an_address_without_quotes_stays_text(home):
     assert home.estate["w-1"].address == "00202601000101"
 
 
-async def test_two_protocols_share_a_line(home):
-    for device in ("w-1", "w-2", "h-1", "e-1"):
+async def test_three_protocols_share_a_line(home):
+    """Frames of ``w-3`` begin with 68 10 10 68, as a long frame of EN 13757 does."""
+    for device in ("w-1", "m-1", "w-3", "m-2", "w-2", "h-1", "e-1", "w-3"):
         run = await home.act("meter.read", device)
         assert run.state == "confirmed" and not run.result["failed"], device
     assert Decimal(value(home, "w-1.volume_total")) > 0 and value(home, "w-1.valve") is True
-    assert Decimal(value(home, "h-1.heat_total")) > 0
+    assert Decimal(value(home, "h-1.heat_total")) > 0 and Decimal(value(home, "m-1.volume")) > 0
+    assert Decimal(value(home, "w-3.volume_total")) > 0
 
 
 async def test_a_valve_is_moved_and_the_line_is_free_while_its_motor_runs(home, clock):
