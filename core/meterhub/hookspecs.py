@@ -17,6 +17,7 @@ from meterhub.collections import Collection
 from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import ProtocolType
+from meterhub.messages.notifier import Notifier
 from meterhub.money.provider import PaymentType
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def register_protocols(ctx: Context, config: Mapping[str, Any]) -> Iterable[Prot
 @hookspec
 def register_links(ctx: Context, config: Mapping[str, Any]) -> Iterable[LinkType]:
     """Kinds of links: byte pipes and listeners."""
+    return ()
+
+
+@hookspec
+def register_notifiers(ctx: Context, config: Mapping[str, Any]) -> Iterable[Notifier]:
+    """Companies that carry messages to people, each with its account, in the order in which they are tried."""
     return ()
 
 

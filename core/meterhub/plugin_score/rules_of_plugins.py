@@ -11,6 +11,7 @@ from meterhub.collections import Collection
 from meterhub.devices.vectors import vector_mistakes
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import Protocol, ProtocolType
+from meterhub.messages.notifier import Notifier
 from meterhub.money.provider import PaymentType
 from meterhub.plugin_score.loaded import Loaded
 from meterhub.plugin_score.rules import Rule
@@ -19,6 +20,7 @@ from meterhub.plugins import API_VERSION
 TYPES: Mapping[str, Any] = {
     "register_protocols": ProtocolType,
     "register_links": LinkType,
+    "register_notifiers": Notifier,
     "register_payments": PaymentType,
     "register_profiles": (Path, Mapping),
     "register_actions": Action,

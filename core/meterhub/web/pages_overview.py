@@ -31,6 +31,7 @@ BROUGHT = {
     "register_actions": mark("Commands"),
     "register_collections": mark("Lists"),
     "register_payments": mark("Payment companies"),
+    "register_notifiers": mark("Companies for messages"),
 }
 """What the hooks bring, in words."""
 TROUBLE = (Status.NO_ANSWER, Status.LINK_DOWN, Status.REFUSED, Status.CONFIG_ERROR)

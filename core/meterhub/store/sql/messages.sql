@@ -1,0 +1,29 @@
+-- name: messages.by_key
+-- The message of a key.
+select * from messages where key = :key;
+
+-- name: messages.by_no
+-- The message under the hub's own number.
+select * from messages where no = :no;
+
+-- name: messages.by_provider_id
+-- The message under a company's number, to one recipient: companies may give one number to several.
+select * from messages where notifier = :notifier and provider_id = :provider_id and recipient = :recipient;
+
+-- name: messages.to_recipient
+-- How many messages went, or may have gone, to a number since a time, and how many of them with one template.
+select count(*) as n, coalesce(sum(template = :template), 0) as same from messages
+where recipient = :recipient and created_ms > :since_ms and no <> :no and state in ('sending', 'sent', 'delivered', 'unknown');
+
+-- name: messages.since
+-- How many messages went, or may have gone, to anybody since a time.
+select count(*) as n from messages
+where created_ms > :since_ms and no <> :no and state in ('sending', 'sent', 'delivered', 'unknown');
+
+-- name: messages.steps
+-- What happened to a message, in order.
+select * from message_steps where message = :no order by id;
+
+-- name: messages.list
+-- All messages with what may be shown of them.
+select no as id, operator, about, shown, template, notifier, state, reason, created_ms, sent_ms, done_ms from messages;
