@@ -25,7 +25,7 @@ SPECIAL = 0x0F
 """The coding of DIFs that begin no record; the whole byte says what they are."""
 MANUFACTURER_DATA, MORE_FOLLOWS, FILLER, GLOBAL_READOUT = 0x0F, 0x1F, 0x2F, 0x7F
 
-SELECTION, VARIABLE, REAL = 0x08, 0x0D, 0x05
+REAL, VARIABLE = 0x05, 0x0D
 INTEGERS = {0x01, 0x02, 0x03, 0x04, 0x06, 0x07}
 SIZES = (0, 1, 2, 3, 4, 4, 6, 8, 0, 1, 2, 3, 4, -1, 6, -1)
 """Bytes of data by coding; -1: the data say it themselves."""

@@ -131,13 +131,17 @@ def scaled(read: RawReader, value: ValueInformation) -> Callable[[bytes], Decima
 
     Negative powers of ten move the point and keep the zeros: 250 times 0.01 is 2.50.
     """
-    factor, addend = factor_of(value.meaning), value.addend
+    factor, addend, multiply = factor_of(value.meaning), value.addend, EXACT.multiply
 
     def number(raw: bytes) -> Decimal | None:
         result = read(raw)
-        return None if result is None else EXACT.add(EXACT.multiply(result, factor), addend)
+        return None if result is None else multiply(result, factor)
 
-    return number
+    def number_plus(raw: bytes) -> Decimal | None:
+        result = number(raw)
+        return None if result is None else EXACT.add(result, addend)
+
+    return number_plus if addend else number
 
 
 def factor_of(meaning: Meaning) -> Decimal:

@@ -25,7 +25,7 @@ from meterhub_mbus.meaning import SECONDS, SIGNED, TIME, UNKNOWN, UNSIGNED, Mean
 from meterhub_mbus.vif_extended import FB, FD, FD_SECOND_LEVEL
 from meterhub_mbus.vif_primary import PRIMARY
 
-PLAIN_TEXT, ANY, MANUFACTURER = 0x7C, 0x7E, 0x7F
+PLAIN_TEXT, MANUFACTURER = 0x7C, 0x7F
 EXTENSION_TABLES = {0xFB: FB, 0xFD: FD, 0xEF: {}}
 EXACT_ZERO = Decimal(0)
 
@@ -90,6 +90,8 @@ def _second_table(information: ValueInformation, code: int) -> str:
         information.meaning = replace(information.meaning, coding=UNSIGNED)
     elif code in vife.SECOND_TIME:
         information.meaning = Meaning(information.meaning.quantity, coding=TIME)
+    elif code in vife.SECOND_OTHER_UNITS:
+        information.meaning = replace(information.meaning, unit=None)
     return vife.SECOND_WORDS.get(code, f"second extension {code:02X}")
 
 
@@ -104,6 +106,8 @@ def _apply(information: ValueInformation, code: int) -> None:
         information.meaning = Meaning(meaning.quantity, "s", multiplier=SECONDS[code & 3])
     elif code in vife.COUNTS:
         information.meaning = Meaning(meaning.quantity, coding=UNSIGNED)
+    elif code == vife.OTHER_UNIT:
+        information.meaning = replace(meaning, unit=None)
     elif code in (vife.INVERSE_PROFILE, vife.REGISTER_PROFILE, vife.PROFILE):
         information.profile = code
     elif (factor := vife.factor_exponent(code)) is not None and meaning.coding in (SIGNED, UNSIGNED):

@@ -50,6 +50,9 @@ OBJECT_ACTIONS: Mapping[int, str] = {
 INVERSE_PROFILE, REGISTER_PROFILE, PROFILE = 0x13, 0x1E, 0x1F
 """The data are a compact profile; see ``profile.py``."""
 
+OTHER_UNIT = 0x3D
+"""The value is in a unit of the United States, whichever the maker means: that of the VIF is wrong."""
+
 SECOND_TABLE, FACTOR_THOUSAND, MANUFACTURER = 0x7C, 0x7D, 0x7F
 """The next VIFE is of the second table; the value is to be taken times 1000; whatever follows is the maker's."""
 
@@ -89,7 +92,7 @@ WORDS: dict[int, str] = {
     0x3A: "uncorrected unit",
     0x3B: "forward",
     0x3C: "backward",
-    0x3D: "non-metric unit",
+    OTHER_UNIT: "non-metric unit",
     0x3E: "at base conditions",
     0x3F: "OBIS declaration",
     0x69: "leakage",
@@ -124,8 +127,8 @@ SECOND_WORDS: Mapping[int, str] = {
     0x15: "direction from meter",
 }
 """The second table of combinable extensions, behind the VIFE FC."""
-SECOND_UNSIGNED, SECOND_TIME = frozenset({0x11, 0x12}), frozenset({0x13})
-"""Codes of the second table that change how the data are read."""
+SECOND_UNSIGNED, SECOND_TIME, SECOND_OTHER_UNITS = frozenset({0x11, 0x12}), frozenset({0x13}), frozenset({0x0D})
+"""Codes of the second table that change how the data are read, or that the unit is another one than the code's."""
 
 
 def _limit_words() -> dict[int, str]:

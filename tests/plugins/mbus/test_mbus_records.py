@@ -137,6 +137,12 @@ def test_a_combinable_extension_does_what_it_says(text, value, modifiers):
     assert (Decimal(record["value"]), record["modifiers"]) == (Decimal(value), tuple(modifiers))
 
 
+@pytest.mark.parametrize("extension", ["3D", "FC 0D"])
+def test_a_unit_that_is_not_known_is_not_said(extension):
+    record = only(f"02 93 {extension} 0A00")
+    assert (record["value"], record["unit"]) == ("0.010", None)
+
+
 @pytest.mark.parametrize(("code", "reason"), [("15", "no data available"), ("16", "overflow"), ("18", "data error")])
 def test_a_record_error_leaves_no_number(code, reason):
     record = only(f"01 FD 9A {code} 00")
