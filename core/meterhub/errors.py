@@ -200,10 +200,14 @@ class TooLarge(BadInput):
 
 
 class TooMany(BadInput):
-    """Too many requests or attempts; ``hint`` says how long to wait."""
+    """Too many requests or attempts; ``hint`` says how long to wait, ``wait_s`` too where that is known."""
 
     code = "too_many"
     status = 429
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", wait_s: int = 0) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.wait_s = wait_s
 
 
 class StoreError(MeterHubError):

@@ -63,7 +63,8 @@ class Throttle:
     def reject(self, wait_s: float) -> None:
         """Raise ``TooMany``."""
         self.rejected += 1
-        raise TooMany("too many attempts to log in", hint=f"try again in {math.ceil(wait_s)} s")
+        whole = math.ceil(wait_s)
+        raise TooMany("too many attempts to log in", hint=f"try again in {whole} s", wait_s=whole)
 
     def succeeded(self, account: str) -> None:
         """Forgive an account its attempts. An address is not forgiven: it may hold one good account and try others."""

@@ -36,7 +36,7 @@ async def call_action(request: web.Request) -> web.Response:
     wait_s = _wait(query_of(request, QUERY).get("wait"))
     content = await read_json(request, CALL)
     rooms, actor = request.app[ROOMS], request["actor"]
-    action = rooms.actions.get(request.match_info["name"])
+    action = rooms.actions.get(request.match_info["id"])
     _check_target(rooms, request.app[VISIBILITY], action, content["target"], actor)
     run = await rooms.actions.call(
         action.name, content["target"], content["params"], actor=actor, key=content["key"], reason=content["reason"]
@@ -107,7 +107,7 @@ def routes() -> Sequence[Route]:
     return [
         Route(
             "POST",
-            "/api/v1/actions/{name}",
+            "/api/v1/actions/{id}",
             call_action,
             "Start an action",
             query=QUERY,

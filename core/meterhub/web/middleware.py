@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from meterhub.errors import BadInput, MeterHubError, NotFound, TooLarge
+from meterhub.errors import BadInput, MeterHubError, NotFound, TooLarge, TooMany
 from meterhub.web import auth
 from meterhub.web.rooms import ERROR_PAGE, ROOMS
 
@@ -82,6 +82,8 @@ async def _answer(
         answer = web.Response(body=error_json(error), status=status, content_type="application/json", charset="utf-8")
     if headers is not None and "Allow" in headers:
         answer.headers["Allow"] = headers["Allow"]
+    if isinstance(error, TooMany) and error.wait_s:
+        answer.headers["Retry-After"] = str(error.wait_s)
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

@@ -159,9 +159,9 @@ def _responses(route: Route) -> Json:
 
 def _special(route: Route, actions: Sequence[Action], collections: Sequence[Collection]) -> Iterable[tuple[str, Json]]:
     """The operation of a general route for each thing that it stands for."""
-    if route.path == "/api/v1/actions/{name}":
+    if (route.method, route.path) == ("POST", "/api/v1/actions/{id}"):
         for action in actions:
-            yield route.path.replace("{name}", action.name), _action(route, action)
+            yield route.path.replace("{id}", action.name), _action(route, action)
     elif route.path.startswith("/api/v1/collections/{name}"):
         for collection in collections:
             if _offered(route, collection):
@@ -170,7 +170,7 @@ def _special(route: Route, actions: Sequence[Action], collections: Sequence[Coll
 
 
 def _action(route: Route, action: Action) -> Json:
-    operation = _operation(route, route.path.replace("{name}", action.name))
+    operation = _operation(route, route.path.replace("{id}", action.name))
     operation["summary"] = action.title.get("en") or action.name
     operation["description"] = f"Needs {action.permission}. Danger: {action.danger}."
     call = SCHEMAS["Call"]

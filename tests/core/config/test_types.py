@@ -57,6 +57,7 @@ def test_what_people_write_is_understood(kind, written, meant):
     [
         (types.text(5), "too long", "text of at most 5 characters is needed"),
         (types.text(), "", "text of at most"),
+        (types.text(), "gnp.\u202eexe", "text without control characters is needed"),
         (types.text(), "bell\x07", "text without control characters is needed"),
         (types.whole(1, 9), "10", "a whole number from 1 to 9 is needed"),
         (types.whole(unit="V"), "1e3", "a whole number is needed"),

@@ -25,6 +25,11 @@ async def test_every_route_of_the_server_is_described(house, document):
         assert route.method.lower() in document["paths"][path], path
 
 
+async def test_no_two_paths_are_the_same_but_for_the_names_of_their_parts(document):
+    alike = [re.sub("{[^}]+}", "{}", path) for path in document["paths"]]
+    assert len(alike) == len(set(alike))
+
+
 async def test_every_action_and_collection_has_an_entry_of_its_own(house, document):
     for action in house.actions:
         assert f"/api/v1/actions/{action.name}" in document["paths"]

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Response
 
 from meterhub.actions import System
-from meterhub.errors import MeterHubError
+from meterhub.errors import MeterHubError, TooMany
 from meterhub.people.keys import csrf_token
 from meterhub.web import auth
 from meterhub.web.app import build_app, parse_listen, start
@@ -66,6 +66,15 @@ async def test_every_answer_carries_the_security_headers(house, path):
         assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert "camera=()" in answer.headers["Permissions-Policy"]
+
+
+async def test_whoever_tries_too_often_is_told_when_to_come_back(house):
+    async def busy(*_):
+        raise TooMany("slow down", wait_s=7)
+
+    house.prices.get = busy
+    answer = await house.client.get("/api/v1/collections/prices/x", headers=await house.token("mia"))
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
 
 
 async def test_health_needs_no_login_and_tells_no_secret(api):
