@@ -27,6 +27,7 @@ from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
 from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
+from meterhub.line_doctor import LineDoctor
 from meterhub.meter_actions import MeterActions
 from meterhub.pairing import Pairing
 from meterhub.people.people import People
@@ -233,6 +234,8 @@ class Hub:
             else:
                 self._guarded(plugin, partial(self.actions.register, action))
         self.actions.register(self.pairing.action())
+        kinds = {name: kind for name, (kind, _) in registry.protocols.items()}
+        self.actions.register(LineDoctor(self.reader, self.estate, self._lines_of, kinds).action())
         own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
         own.append(self.pairing.collection())
         self.collections.update({one.name: one for one in own})

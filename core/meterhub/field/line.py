@@ -68,6 +68,11 @@ class Line(Pacing):
         """Matches the second answer to a question that was asked twice and answered by the first."""
 
     @property
+    def enveloped(self) -> bool:
+        """Is there an envelope around the frames? Then the trace shows it too."""
+        return self._envelope is not None
+
+    @property
     def garbage_bytes(self) -> int:
         """Bytes received that were no part of a valid frame."""
         return sum(codec.dropped for codec in self._codecs.values()) + self.figures.unmatched_bytes

@@ -47,6 +47,7 @@ def run_view(run: Run, device: Device | None, actions: Actions, texts: Texts, *,
         "read_back": shown[:MAX_VALUES],
         "more": shown[MAX_VALUES:MAX_FOLDED],
         "records": _records(run, texts),
+        "findings": [_finding(one, texts) for one in (run.result or {}).get("findings", ())],
         "next": texts.pick((run.result or {}).get("next")),
         "error": _in_words(run.error, texts),
         "retry": retry,
@@ -105,6 +106,17 @@ def _item(one: Any, texts: Texts) -> dict[str, str]:
     """An item of a read by name: it has ``name``, ``value`` and ``unit``; a value of None is none."""
     text = f"{one['value']} {texts(one['unit'] or '')}".strip() if one["value"] is not None else texts(mark("no value"))
     return {"name": texts.pick({"en": one["name"], "zh": one.get("name_zh", "")}), "text": text}
+
+
+def _finding(one: Mapping[str, Any], texts: Texts) -> dict[str, str]:
+    """A finding of the line doctor in words."""
+    text = texts(one["text"]) % one["values"]
+    return {
+        "line": one["line"],
+        "text": text,
+        "hint": texts(one["hint"]) % one["values"] if one["hint"] else "",
+        "proof": one["proof"],
+    }
 
 
 def _records(run: Run, texts: Texts) -> dict[str, list[Any]] | None:
