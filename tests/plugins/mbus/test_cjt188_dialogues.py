@@ -134,6 +134,14 @@ def test_answers_count_by_address_function_and_identifier_and_not_by_type():
     assert not match(reply("901F01", 0x84)) and not match(reply("010000", 0xC4))
 
 
+def test_a_first_frame_that_others_follow_counts_in_the_edition_of_2018():
+    one = meter("cjt188-water-2018")
+    match = next(Cjt188(CLOCK).read(one, points_of(one, "volume_total"))).match
+    assert match(reply("1F9001" + METERING + "0000", control=0xA1))
+    old = next(Cjt188(CLOCK).read(meter(), points_of(one, "volume_total"))).match
+    assert not old(reply("901F01" + METERING + "0000", control=0xA1))
+
+
 def test_wildcard_addresses_take_the_real_one():
     one = meter(address="AA" * 7, identifier_order="high")
     match = next(Cjt188(CLOCK).read(one, points_of(one, "volume_total"))).match
@@ -398,6 +406,9 @@ def test_keys_are_secret_on_the_wire():
     write = reply("A0140D031122334455667788", 0x04).raw
     assert Cjt188(CLOCK).secrets(b"\xfe\xfe" + write) == {*range(17, 25), len(write)}
     assert Cjt188(CLOCK).secrets(answer().raw) == set()
+    modify = reply("A1070D1122334455667788", 0x04).raw
+    assert Cjt188(CLOCK).secrets(modify) == {*range(14, 22), 22}
+    assert "667788" not in repr(reply("A0140D031122334455667788", 0x04))
     assert Cjt188(CLOCK).secrets(write[:18]) == {15, 16, 17}
 
 
@@ -408,3 +419,23 @@ def test_an_unknown_meter_is_found_politely():
     assert result == [{"address": "00112233445577", "edition": "2018", "profile": "cjt188-heat"}]
     asked, result = rehearse(Cjt188(CLOCK).probe(), [silence()] * 8)
     assert result == [] and len(asked) == 8
+
+
+@pytest.mark.parametrize(
+    "register", ["A013", "A014", "A016", "A017", "A018", "A019", "A107", "Purchase", "901F", "8105"]
+)
+def test_what_has_an_action_of_its_own_is_not_written_like_a_setting(register):
+    with pytest.raises(BadInput):
+        next(Cjt188(CLOCK).command(meter(), "meter.write_register", {"register": register, "value": "00"}))
+
+
+def test_makers_settings_are_written_in_hex_and_told_as_not_verified():
+    one = meter(identifier_order="high")
+    dialogue = Cjt188(CLOCK).command(one, "meter.write_register", {"register": "A119", "value": "12 34"})
+    asked, result = rehearse(dialogue, [reply("A11901", 0x84)])
+    assert asked[0].payload == b"\x12\x34" and result.detail["verified"] is False
+    for value in ("xyz", "00" * 48):
+        with pytest.raises(BadInput):
+            next(Cjt188(CLOCK).command(one, "meter.write_register", {"register": "A119", "value": value}))
+    with pytest.raises(BadInput, match="near"):
+        next(Cjt188(CLOCK).command(one, "meter.read_register", {"register": "settlement dai"}))

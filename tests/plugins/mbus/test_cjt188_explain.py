@@ -162,6 +162,7 @@ def test_a_refusal_says_why():
 def test_keys_are_not_shown():
     answer = decoded("A0140D031122334455667788", control=0x04)
     assert values(answer) == {"key_version": "3", "key": "********"}
+    assert values(decoded("A1070D1122334455667788", control=0x04)) == {"rest": "********"}
 
 
 def test_histories_of_2018_tell_how_long_ago():

@@ -93,3 +93,11 @@ async def test_a_silent_meter_is_told_apart_from_a_dead_line(home, sim):
     assert (await home.act("meter.read", "w-1")).state == "confirmed"
     sim.revive("w-2")
     assert (await home.act("meter.read", "w-2")).state == "confirmed"
+
+
+async def test_an_unknown_meter_is_found_and_proposed(hub, sim):
+    home = await hub(SITE)
+    sim.silence("w-1", "w-2", "w-3", "m-1", "m-2", "e-1")
+    run = await home.act("collector.find_meters", "c1")
+    found = [one for one in run.result["found"] if one["profile"].startswith("cjt188")]
+    assert [(one["address"], one["profile"]) for one in found] == [("10202601000168", "cjt188-heat")]

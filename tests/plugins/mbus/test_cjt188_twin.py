@@ -251,3 +251,31 @@ def test_faults_can_be_injected():
     assert ask(twin, 0x01, "901F01", "99" * 7) is None and ask(twin, 0x01, "901F01", "11" * 7) is None
     assert ask(twin, 0x03, "810A01", "AA" * 7).address == ADDRESS
     assert ask(twin, 0x81, "901F01") is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"serial": "none"},
+        {"serial": "AA"},
+        {"strict_serial": True},
+        {"meter_type": "5A"},
+        {"preamble": 0},
+        {"unit_position": "first"},
+        {"volume_factor": "0.1"},
+        {"valve_at": 6, "battery_at": 5, "valve_states": ("open", "moving", "closed", "fault")},
+        {"identifier_order": "low"},
+    ],
+)
+def test_twin_and_dialogues_share_every_option(options):
+    one, world, speaker, twin = made("cjt188-water-prepaid", **options)
+    found = values(speaker, one, twin)
+    assert len(found) == len(one.points) and None not in found.values()
+    _, reply = carry_out(speaker, speaker.command(one, "meter.close_valve", {}), twin, world)
+    assert reply.values == {"valve": False}
+    _, reply = talk(speaker, speaker.command(one, "meter.credit", {"amount": "5", "number": 1}), twin)
+    assert reply.detail["acknowledged"] and twin.purse.ledger == [(1, 500)]
+    _, reply = talk(speaker, speaker.command(one, "meter.write", {"entity": "reading_day", "value": "3"}), twin)
+    assert reply.values == {"reading_day": 3}
+    _, reply = talk(speaker, speaker.command(one, "meter.set_base_value", {"value": "1.00"}), twin)
+    assert reply.detail["after"] == "1.00"

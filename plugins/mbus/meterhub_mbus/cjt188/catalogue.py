@@ -54,7 +54,8 @@ class Row:
 
     def back(self, identifier: str) -> int | None:
         """How many months or freezes ago; None where the identifier is no history."""
-        return int(identifier, 16) - self.first + 1 if self.last > self.first else None
+        is_history = self.last > self.first and self.answer
+        return int(identifier, 16) - self.first + 1 if is_history else None
 
     @property
     def text(self) -> str:

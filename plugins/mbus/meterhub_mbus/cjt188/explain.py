@@ -14,7 +14,7 @@ from meterhub_mbus.cjt188.frame import FUNCTION, START, Frame, decode_frame
 from meterhub_mbus.cjt188.payload import Item, decode_payload, split
 from meterhub_mbus.cjt188.status import STANDARD
 
-WRITE = 0x04
+WRITE, MODIFY_KEY = 0x04, "A107"
 FUNCTIONS = {
     0x01: "read",
     0x03: "read address",
@@ -51,6 +51,8 @@ def explain(frame: Frame) -> dict[str, Any]:
     items = [] if frame.refused else decode_payload(identifier, frame.meter_type, frame.from_meter, payload)
     status = payload if frame.refused else b"".join(one.raw for one in items if one.field.key == "status")
     values = [entry(one) for one in items if one.field.key != "status"]
+    if identifier == MODIFY_KEY:
+        values = [one | {"value": "********"} for one in values]
     back = row.back(identifier) if row is not None and identifier else None
     if back is not None and values:
         word = "months_back" if identifier and identifier[1] in "12" else "freezes_back"
@@ -72,8 +74,8 @@ def explain(frame: Frame) -> dict[str, Any]:
     }
 
 
-KEY_BYTES = range(1, 9)
-"""Where a new key stands behind the serial number of A014: after its version."""
+KEY_BYTES = {b"\xa0\x14": range(1, 9), b"\x14\xa0": range(1, 9), b"\xa1\x07": range(50), b"\x07\xa1": range(50)}
+"""Where a new key stands behind the serial number: after the version of A014; of A107 anywhere."""
 
 
 def secrets_on_wire(data: bytes) -> set[int]:
@@ -81,9 +83,11 @@ def secrets_on_wire(data: bytes) -> set[int]:
     hidden: set[int] = set()
     at = data.find(START)
     while at >= 0:
-        if data[at + 11 : at + 13] in (b"\xa0\x14", b"\x14\xa0") and data[at + 9] == WRITE:
+        places = KEY_BYTES.get(data[at + 11 : at + 13])
+        if places is not None and data[at + 9] == WRITE:
             end = at + 11 + data[at + 10]
-            hidden |= {one for one in (*(at + 14 + place for place in KEY_BYTES), end) if one < len(data)}
+            found = (at + 14 + place for place in places)
+            hidden |= {one for one in found if one < min(end, len(data))} | ({end} if end < len(data) else set())
         at = data.find(START, at + 1)
     return hidden
 

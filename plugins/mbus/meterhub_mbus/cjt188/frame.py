@@ -41,7 +41,8 @@ class Frame:
         self.preamble = preamble
 
     def __repr__(self) -> str:
-        return f"<Frame {self.meter_type:02X} {self.address} C={self.control:02X} {self.data[:24].hex(' ')}>"
+        what = self.identifier or self.data[:3].hex().upper()  # not the payload: it may hold a key
+        return f"<Frame {self.meter_type:02X} {self.address} C={self.control:02X} {what} L={len(self.data)}>"
 
     @property
     def meter_type(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from meterhub.errors import BadInput
+from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import Dialogue
 from meterhub_mbus.cjt188.exchange import Reply, Talk, read_data
 from meterhub_mbus.cjt188.formats import Format, parse, scaled, with_point
@@ -74,11 +74,11 @@ def coding_of(spec: Mapping[str, Any]) -> Coding:
 
 
 def standing(talk: Talk, coding: Coding) -> Dialogue[Standing]:
-    """Ask the meter for its books. Raises ``BadInput`` where its answer is none."""
+    """Ask the meter for its books. Raises ``BadFrame`` where its answer is none."""
     reply = yield from read_data(talk, PURCHASES)
     data = reply.payload
     if len(data) < 1 + 3 * LARGEST_AMOUNT_BYTES:
-        raise BadInput("the meter's answer on its purchases is too short", where=talk.where)
+        raise BadFrame("the meter's answer on its purchases is too short", where=talk.where)
     this, total, remaining = (_whole(coding.form.decode(data[at : at + 4])) for at in (1, 5, 9))
     return Standing(data[0], this, total, remaining, reply)
 

@@ -30,6 +30,7 @@ OWN_ACTION = {
     "A018": "meter.set_address does this",
     "A019": "it can be done once, at the factory",
     "A0EC": "meter.refund does this",
+    "A107": "keys are set with the maker's tool",
 }
 
 

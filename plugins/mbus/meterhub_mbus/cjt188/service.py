@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from meterhub.clock import Clock, utc
-from meterhub.errors import BadInput, NoAnswer, Refused
+from meterhub.errors import BadFrame, BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
 from meterhub_mbus.cjt188.catalogue import READ_ADDRESS
@@ -113,7 +113,7 @@ def _total(talk: Talk) -> Dialogue[Item]:
     items = items_by_key(METERING, reply, talk.dialect)
     item = items.get("current") or items.get("current_heat")
     if item is None:
-        raise BadInput("the meter's answer holds no total", where=talk.where)
+        raise BadFrame("the meter's answer holds no total", where=talk.where)
     return item
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meterhub_mbus.cjt188.catalogue import Field, catalogue
+from meterhub_mbus.cjt188.catalogue import READS, Field, catalogue
 from meterhub_mbus.cjt188.payload import FIRST, METERING
 from meterhub_mbus.cjt188.units import CODES, USUAL, converted
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def answer_payload(twin: Twin, identifier: str) -> bytes | None:
     """The payload of an identifier; None for one that this meter does not know."""
     row = catalogue().find(identifier, twin.family)
-    if row is None or identifier[0] == "A":
+    if any(one.identifier == identifier and one.form is not None for one in twin.points):
         return _makers_payload(twin, identifier)
+    if row is None or row.control not in READS:
+        return None
     if identifier == METERING and twin.dialect.unit:
         return _encoded(twin, row.answer[0], None)[:-1] + twin.status()  # a maker's short answer: total and status
     back = row.back(identifier)
@@ -41,11 +43,9 @@ def _encoded(twin: Twin, field: Field, back: int | None) -> bytes:
     return code + digits if twin.dialect.position == FIRST else digits + code
 
 
-def _makers_payload(twin: Twin, identifier: str) -> bytes | None:
+def _makers_payload(twin: Twin, identifier: str) -> bytes:
     """Zeros, or the meter's clock, at the places that points of the profile name."""
     points = [one for one in twin.points if one.identifier == identifier and one.form is not None]
-    if not points:
-        return None
     data = bytearray(max(one.at + one.form.size for one in points))
     for one in points:
         if one.form.text == "TIME":
