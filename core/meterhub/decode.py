@@ -35,7 +35,7 @@ def explain(decoder: Decoder, text: str) -> dict[str, Any]:
     try:
         return {"ok": True, "hex": digits} | decoder(bytes.fromhex(digits))
     except BadFrame as error:
-        return answer | {"error": error.message}
+        return answer | {"error": error.message, **error.known}
     except Exception as error:  # noqa: BLE001 - the boundary to a plugin's decoder
         return answer | {"error": f"the decoder failed: {type(error).__name__}: {error}"}
 

@@ -20,6 +20,9 @@ Misuse           our own code broke a rule                us
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class MeterHubError(Exception):
     """Root of all errors that MeterHub raises on purpose.
@@ -84,9 +87,13 @@ class NoAnswer(FieldError):
 
 
 class BadFrame(FieldError):
-    """Bytes that are not a valid frame, or an answer that does not parse."""
+    """Bytes that are not a valid frame, or an answer that does not parse.
+
+    ``known``: what could be told all the same, as keys for the answer of ``meterhub decode``.
+    """
 
     code = "bad_frame"
+    known: Mapping[str, object] = MappingProxyType({})
 
 
 class Refused(FieldError):

@@ -60,7 +60,7 @@ class Dissector:
             try:
                 head, start, end = _special(data, at) if data[at] & 0x0F == SPECIAL else self._ordinary(data, at)
             except BrokenHead as broken:
-                raise CutOff(str(broken), at, Layout(places, len(data)).records(data)) from None
+                raise CutOff(str(broken), at, data, Layout(places, len(data))) from None
             places.append((head, start, end))
             free = start + 1 if head.size < 0 else start
             mask[free:end] = bytes(end - free)

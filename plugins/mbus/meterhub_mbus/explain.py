@@ -10,7 +10,7 @@ from meterhub_mbus.head import Head, Value
 from meterhub_mbus.header import Header
 from meterhub_mbus.names import APPLICATION_ERRORS, BAUD_RATES, CI_NAMES, RESETS, status_words
 from meterhub_mbus.profile import Entry, expand
-from meterhub_mbus.record import Record
+from meterhub_mbus.record import CutOff, Record
 from meterhub_mbus.telegram import ALARMS, FIXED, Telegram, decode_telegram, selected
 from meterhub_mbus.times import summer_time
 
@@ -18,8 +18,20 @@ APPLICATION_RESET = 0x50
 
 
 def explain(data: bytes) -> dict[str, Any]:
-    """One frame as the JSON object of the decoder. Raises only ``BadFrame``."""
-    telegram = decode_telegram(data)
+    """One frame as the JSON object of the decoder.
+
+    Raises only ``BadFrame``; of a telegram that is cut off its ``known`` has all that stands before that.
+    """
+    try:
+        return explain_telegram(decode_telegram(data))
+    except CutOff as cut:
+        if cut.telegram is not None:
+            cut.known = explain_telegram(cut.telegram) | {"cut_off": True}
+        raise
+
+
+def explain_telegram(telegram: Telegram) -> dict[str, Any]:
+    """A telegram as the JSON object of the decoder."""
     frame = telegram.frame
     answer: dict[str, Any] = {
         "frame": frame.kind,

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meterhub.errors import BadFrame
 from meterhub_mbus.head import Head, Value
+
+if TYPE_CHECKING:
+    from meterhub_mbus.telegram import Telegram
 
 
 @dataclass(slots=True)
@@ -31,18 +34,6 @@ class Record:
     def raw(self) -> bytes:
         """The data; those of variable length without the byte that tells their length."""
         return self.data[1:] if self.head.size < 0 else self.data
-
-
-class CutOff(BadFrame):
-    """The data end in the middle of a record, or go on with one whose length nobody can know.
-
-    ``records`` are the good ones before it; ``at`` is its place in the data.
-    """
-
-    def __init__(self, reason: str, at: int, records: list[Record]) -> None:
-        super().__init__(f"the record at byte {at} of the data {reason}; {len(records)} good ones stand before it")
-        self.at = at
-        self.records = records
 
 
 class Part(NamedTuple):
@@ -78,6 +69,22 @@ class Layout:
     def records(self, data: bytes) -> list[Record]:
         """The records of data that fit."""
         return [Record(head, data[at], make(item)) for (head, make, at, _), item in self.items(data)]
+
+
+class CutOff(BadFrame):
+    """The data end in the middle of a record, or go on with one whose length nobody can know.
+
+    ``records`` are the good ones before it, and ``layout`` tells where they stand; ``at`` is its place in the data.
+    """
+
+    def __init__(self, reason: str, at: int, data: bytes, layout: Layout) -> None:
+        self.records = layout.records(data)
+        good = len(self.records)
+        super().__init__(f"the record at byte {at} of the data {reason}; {good} good ones stand before it")
+        self.at = at
+        self.layout = layout
+        self.telegram: Telegram | None = None
+        """The telegram with those records, where it is one."""
 
 
 def _part(head: Head, start: int, end: int) -> Part:

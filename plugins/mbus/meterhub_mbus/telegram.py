@@ -32,7 +32,6 @@ from meterhub_mbus.dissector import (
     FROM_METER,
     FROM_METER_HIGH_FIRST,
     MORE_HEAD,
-    Dissector,
 )
 from meterhub_mbus.fixed import fixed_layout
 from meterhub_mbus.frame import FROM_MASTER as FROM_MASTER_BIT
@@ -123,22 +122,31 @@ def read_telegram(frame: Frame, key: bytes | None = None, identity: bytes | None
             if clear is None:
                 return _without_key(Telegram(frame, header, body, ci=ci))
             body = clear
-        return Telegram(frame, header, body, _dissector(raw[4] & FROM_MASTER_BIT, high_first).layout(body), ci)
+        return _with_records(Telegram(frame, header, body, ci=ci), raw[4] & FROM_MASTER_BIT)
     if ci in FIXED:
         return Telegram(frame, fixed_header(data, high_first), data, fixed_layout(data, high_first), ci)
     if ci in SELECTIONS:
         if len(data) < IDENTITY_SIZE:
             raise BadFrame(f"a selection has at least {IDENTITY_SIZE} bytes, this has {len(data)}")
         body = data[IDENTITY_SIZE:]  # records that narrow the selection down
-        return Telegram(frame, None, body, _dissector(1, high_first).layout(body), ci)
+        return _with_records(Telegram(frame, None, body, ci=ci), True)
     header, body = _split(ERRORS.get(ci) or ALARMS.get(ci, NO_HEADER), data, high_first)
     return Telegram(frame, header, body, ci=ci)
 
 
-def _dissector(from_master: int, high_first: bool) -> Dissector:
-    if high_first:
-        return FROM_MASTER_HIGH_FIRST if from_master else FROM_METER_HIGH_FIRST
-    return FROM_MASTER if from_master else FROM_METER
+def _with_records(telegram: Telegram, from_master: int) -> Telegram:
+    """``telegram`` with its records; one that is cut off comes with what it holds under ``CutOff.telegram``."""
+    if telegram.ci in HIGH_FIRST:
+        dissector = FROM_MASTER_HIGH_FIRST if from_master else FROM_METER_HIGH_FIRST
+    else:
+        dissector = FROM_MASTER if from_master else FROM_METER
+    try:
+        telegram.layout = dissector.layout(telegram.body)
+    except CutOff as cut:
+        telegram.layout = cut.layout
+        cut.telegram = telegram
+        raise
+    return telegram
 
 
 def _split(kind: str, data: bytes, high_first: bool) -> tuple[Header | None, bytes]:

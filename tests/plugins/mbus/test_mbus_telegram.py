@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from Crypto.Cipher import AES
 
+from meterhub.decode import explain as decode
 from meterhub.errors import BadFrame
 from meterhub_mbus import decode_telegram
 from meterhub_mbus.crypto import derive_key
@@ -237,3 +238,10 @@ def test_mode_7_takes_its_counter_from_the_layer_before():
 def test_a_cut_off_layer_of_authentication_is_refused():
     with pytest.raises(BadFrame, match="authentication"):
         decode_telegram(telegram(0x90, "0F 002C"))
+
+
+def test_decode_tells_what_stands_before_the_place_where_a_telegram_is_cut_off():
+    answer = decode(explain, telegram(0x72, HEADER + "0000 01 13 05 04 13 00").hex())
+    assert (answer["ok"], answer["cut_off"], answer["header"]["id"]) == (False, True, "12345678")
+    assert [one["value"] for one in answer["records"]] == ["0.005"]
+    assert "1 good" in answer["error"]
