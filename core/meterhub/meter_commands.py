@@ -26,22 +26,19 @@ class Command(NamedTuple):
     everyday: bool = False
 
 
-LABELS = (
-    *(mark("Register"), mark("Value"), mark("Level"), mark("From"), mark("To"), mark("Class"), mark("Count")),
-    *(mark("When"), mark("Prices"), mark("Limits"), mark("Step prices"), mark("How"), mark("On"), mark("Address")),
-    *(mark("Alone"), mark("Speed"), mark("Output"), mark("Events"), mark("Amount"), mark("Number"), mark("Customer")),
-    *(mark("Mac 1"), mark("Mac 2"), mark("Line"), mark("Frame")),
-)
-"""What forms call the parameters below; a label follows from the name."""
-
-
 def _title(en: str, zh: str, ja: str) -> Mapping[str, str]:
     return {"en": en, "zh": zh, "ja": ja}
 
 
+REGISTER = mark("An identifier, or its name, such as 00010000 or Forward active energy")
+MOMENT = "2026-12-01T00:00"
+FREEZE = mark("now, or month-day hour:minute with 99 for every, such as 99-01 00:00")
+NUMBER = mark("The last purchase count and one, or the order number")
+"""What to write into a parameter; a moment explains itself by an example."""
+
 _MONEY: Mapping[Any, Any] = {
-    vol.Required("amount"): str,
-    vol.Required("number"): int,
+    vol.Required("amount", description="100.00"): str,
+    vol.Required("number", description=NUMBER): int,
     vol.Optional("customer"): str,
     vol.Optional("mac_1"): str,
     vol.Optional("mac_2"): str,
@@ -66,7 +63,11 @@ COMMANDS: tuple[Command, ...] = (
         _title("Read an item", "读取数据项", "項目を読む"),
         Danger.NONE,
         "device.read",
-        {vol.Required("register"): str, vol.Optional("from"): str, vol.Optional("count"): int},
+        {
+            vol.Required("register", description=REGISTER): str,
+            vol.Optional("from", description=MOMENT): str,
+            vol.Optional("count"): int,
+        },
         lasting=False,
     ),
     Command(
@@ -75,8 +76,8 @@ COMMANDS: tuple[Command, ...] = (
         Danger.NONE,
         "device.read",
         {
-            vol.Required("from"): str,
-            vol.Optional("to"): str,
+            vol.Required("from", description=MOMENT): str,
+            vol.Optional("to", description=MOMENT): str,
             vol.Optional("class"): vol.In(("0", "1", "2", "3", "4", "5", "6")),
         },
         lasting=False,
@@ -84,17 +85,21 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "meter.write_register",
         _title("Write an item", "写入数据项", "項目を書く"),
-        schema={vol.Required("register"): str, vol.Required("value"): str, vol.Optional("level"): str},
+        schema={
+            vol.Required("register", description=REGISTER): str,
+            vol.Required("value"): str,
+            vol.Optional("level"): str,
+        },
     ),
     Command(
         "meter.set_prices",
         _title("Set prices", "设置电价", "単価設定"),
         Danger.REASON,
         schema={
-            vol.Required("when"): str,
-            vol.Optional("prices"): str,
-            vol.Optional("limits"): str,
-            vol.Optional("step_prices"): str,
+            vol.Required("when", description=MOMENT): str,
+            vol.Optional("prices", description="0.5500, 0.6200, 0.5000, 0.3000"): str,
+            vol.Optional("limits", description="180, 350"): str,
+            vol.Optional("step_prices", description="0.5500, 0.6000, 0.8500"): str,
         },
     ),
     Command(
@@ -115,7 +120,9 @@ COMMANDS: tuple[Command, ...] = (
         schema={vol.Required("on"): bool},
     ),
     Command(
-        "meter.freeze", _title("Freeze values", "冻结", "値を凍結"), schema={vol.Optional("when", default="now"): str}
+        "meter.freeze",
+        _title("Freeze values", "冻结", "値を凍結"),
+        schema={vol.Optional("when", default="now", description=FREEZE): str},
     ),
     Command(
         "meter.set_address",

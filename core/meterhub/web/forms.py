@@ -168,7 +168,8 @@ def of_schema(schema: Mapping[Any, Any], texts: Texts, prefix: str = "p-") -> li
             continue
         label = texts(PARAMETERS.get(name) or name.replace("_", " ").capitalize())
         choices = [(value, texts(word)) for value, word in choices]
-        fields.append(blank(prefix + name, label, kind or "text", required=required, choices=choices))
+        told = texts(str(getattr(key, "description", "") or ""))
+        fields.append(blank(prefix + name, label, kind or "text", required=required, choices=choices, help=told))
     return fields
 
 

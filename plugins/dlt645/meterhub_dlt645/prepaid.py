@@ -120,13 +120,14 @@ def _judge(
 ) -> CommandReply:
     """Whether the money is in, by what the meter says now. Raises ``NoAnswer`` while that is not known."""
     detail = told(after) | {"number": purchase.number, "already": repeated, "acknowledged": silence is None}
-    if repeated or (_in_already(purse, after, purchase.number) if purse.counts else _moved(purchase, before, after)):
+    if _in_already(purse, after, purchase.number) if purse.counts else repeated or _moved(purchase, before, after):
         return CommandReply(detail=detail)
     if silence is not None:
         silence.hint = "nobody knows whether the meter has it: call again with the same number, never with another"
         raise silence
+    said = "refused as repeated" if repeated else "accepted"
     raise Refused(
-        f"the meter accepted purchase {purchase.number}, but its purse does not show it",
+        f"the meter {said} purchase {purchase.number}, but its purse does not show it",
         where=meter.id,
         hint="stop and look at the meter before anything is credited again",
     )

@@ -161,7 +161,9 @@ def _number(state: TwinState, edition: str, identifier: str, field: Field, at_ms
     """A number in the decimals of the format."""
     unit, decimals = field.unit, field.format.decimals
     if unit in ("kWh", "kvarh", "kVAh"):
-        return _scaled(_energy(state, edition, identifier, at_ms), 2, decimals)
+        energy = _energy(state, edition, identifier, at_ms)
+        of_record = identifier.startswith("03") or identifier[0] == "1"
+        return _scaled(energy * _share_in_record(field.name) // 100 if of_record else energy, 2, decimals)
     if unit in ("kW", "kvar", "kVA"):
         watts = state.demand_w(at_ms)[0] if _is_demand(edition, identifier) else state.power_w()
         return _scaled(watts * {"kW": 100, "kvar": 20, "kVA": 102}[unit], 5, decimals)
@@ -181,6 +183,13 @@ def _number(state: TwinState, edition: str, identifier: str, field: Field, at_ms
     }
     value, places = known.get(unit, (1, 0))
     return _scaled(value, places, decimals)
+
+
+def _share_in_record(name: str) -> int:
+    """Per cent of the forward energy that an item of an event's record has, by its name."""
+    if "quadrant I reactive" in name or "combined reactive 1" in name:
+        return SHARES[5]
+    return 0 if "reverse" in name or "reactive" in name else 100
 
 
 def _scaled(value: int, places: int, decimals: int) -> int:

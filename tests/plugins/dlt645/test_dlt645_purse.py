@@ -97,6 +97,13 @@ def test_macs_come_from_outside_or_not_at_all():
         act(nobody, twin, "meter.credit", amount="1", number=1)
 
 
+def test_a_repeated_purchase_counts_only_when_the_count_shows_it():
+    one, twin, _ = prepaid("national")
+    with pytest.raises(Refused, match="refused as repeated purchase 1, but its purse does not show it"):
+        act(one, twin, "meter.open_account", amount="10", number=1)  # this account is open, and nothing came in
+    assert twin.state.credited_fen == 0
+
+
 def test_opening_an_account_and_refunds():
     one, twin, _ = prepaid("national")
     twin.purse.opened = False
