@@ -14,6 +14,8 @@ from meterhub.clock import Clock
 from meterhub.field.line import Line
 from meterhub.field.link import Channel, CollectorConfig, NodeFacts
 
+MAX_BABBLE = 256 * 1024
+"""Bytes without a valid frame among them after which a connection is closed: looking at more takes time from others."""
 MAX_NODES = 4096
 """Nodes that are remembered behind one collector."""
 
@@ -26,6 +28,7 @@ CAUSES = (
     "silent",  # no sign of life for more than two heartbeats
     "replaced",  # the same collector called again
     "overflow",  # it does not take what we send
+    "babble",  # it sends and sends what is no frame
     "unplugged",  # the device went away
     "hub_stopped",
     "never_seen",
@@ -81,6 +84,7 @@ class Collector:
         self._bus = bus
         self._alive_s: float | None = None
         self._heard_s: float | None = None
+        self._babble = self._frames = 0
 
     @property
     def alive_ms(self) -> int | None:
@@ -107,6 +111,7 @@ class Collector:
             self._ended("replaced")
         session = self.session = Session(self, channel)
         self._alive_s = self._clock.monotonic()
+        self._babble = 0
         self.state, self.cause = ONLINE, "connected"
         self.since_ms = self._clock.now()
         self.peer = channel.peer
@@ -150,6 +155,17 @@ class Collector:
         self._alive_s = self._heard_s = now = self._clock.monotonic()
         for line in self.lines:
             line.received(data, now)
+        self._babble += len(data)
+        if self._babble > MAX_BABBLE:
+            self._weigh_babble()
+
+    def _weigh_babble(self) -> None:
+        """So much came; hang up if not one valid frame was in it."""
+        frames = sum(line.figures.answers + line.figures.foreign for line in self.lines)
+        fruitless = frames == self._frames
+        self._babble, self._frames = 0, frames
+        if fruitless:
+            self.detach("babble")
 
     def breathed(self) -> None:
         """A heartbeat came."""

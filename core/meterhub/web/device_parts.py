@@ -22,6 +22,7 @@ CAUSE_WORDS = {
     "silent": mark("no sign of life"),
     "replaced": mark("it connected anew"),
     "overflow": mark("it does not take what is sent"),
+    "babble": mark("it sent too much that was no frame"),
     "unplugged": mark("it was unplugged"),
     "hub_stopped": mark("the hub stopped"),
     "never_seen": mark("it has not connected yet"),

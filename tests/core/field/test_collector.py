@@ -74,6 +74,28 @@ async def test_a_call_begins_a_spell_and_its_end_names_the_cause(field, clock):
     ]
 
 
+async def test_endless_noise_ends_the_connection_and_a_new_call_begins_anew(field):
+    pipe = field.call()
+    for _ in range(5):
+        pipe.user.received(b"\x00" * 65536)
+    assert (pipe.closed, field.collector.state, field.collector.cause) == ("babble", "offline", "babble")
+    again = field.call()
+    for _ in range(4):
+        again.user.received(b"\x00" * 65536)
+    assert (again.closed, field.collector.state) == (None, "online")
+
+
+async def test_noise_with_frames_in_it_ends_nothing(field, clock, results):
+    pipe = field.call()
+    for number in range(8):
+        field.line.submit(results.reading(f"r{number}", 1, 1))
+        await clock.advance(0.1)
+        pipe.user.received(answer(1, 1, 3))
+        pipe.user.received(b"\x00" * 65536)
+        await clock.advance(5)
+    assert pipe.closed is None and field.collector.state == "online"
+
+
 async def test_bytes_reach_the_line_and_the_three_clocks_are_kept_apart(field, clock, results):
     pipe = field.call()
     await clock.advance(1)
