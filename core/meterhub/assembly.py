@@ -212,9 +212,9 @@ def build_devices(site: Site, registry: Registry) -> list[Device]:
     for entry in site.meters:
         try:
             if entry.profile in registry.profiles:
-                devices.append(_meter_device(entry, registry, operator, entry.line in reachable))
+                devices.append(meter_device(entry, registry, operator, entry.line in reachable))
             else:
-                devices.append(_orphan(entry, operator))
+                devices.append(orphan(entry, operator))
         except ConfigError as error:
             mistakes += flat(error)
     mistakes += _same_address(devices)
@@ -274,7 +274,7 @@ def _port_device(entry: LinkEntry, site: Site, registry: Registry) -> Device:
     )
 
 
-def _orphan(entry: MeterEntry, operator: str) -> Device:
+def orphan(entry: MeterEntry, operator: str) -> Device:
     """A meter whose profile or protocol a failed plugin would have brought: shown, but not read."""
     unknown = Profile(entry.profile, "", {"en": entry.profile})
     device = Device(
@@ -294,7 +294,8 @@ def _orphan(entry: MeterEntry, operator: str) -> Device:
     return device
 
 
-def _meter_device(entry: MeterEntry, registry: Registry, operator: str, reachable: bool) -> Device:
+def meter_device(entry: MeterEntry, registry: Registry, operator: str, reachable: bool) -> Device:
+    """One configured meter; raises ``ConfigError`` for an address or options that do not fit."""
     profile = registry.profiles[entry.profile]
     kind, protocol = registry.protocols[profile.protocol]
     try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from meterhub.actions import Actor
 from meterhub.collections import Collection, Field, ListSource
 from meterhub.devices.device import Device, Status
 from meterhub.devices.states import Estate
@@ -19,13 +20,13 @@ DETAIL = Field("detail", _text("Detail", "说明", "詳細"), sort=False)
 ORIGIN = Field("origin", _text("Set up in", "配置位置", "設定元"), column=False)
 
 METER_FIELDS = (
-    Field("id", _text("Id", "编号", "ID"), search=True),
-    Field("name", _text("Name", "名称", "名称"), search=True, column=False),
+    Field("id", _text("Id", "编号", "ID"), search=True, required=True, edit=True),
+    Field("name", _text("Name", "名称", "名称"), search=True, column=False, edit=True),
     STATUS,
-    Field("place", _text("Place", "位置", "場所"), search=True),
-    Field("address", _text("Address", "表号", "計器番号"), search=True),
-    Field("line", _text("Line", "线路", "回線"), search=True, filter=True),
-    Field("model", _text("Model", "型号", "機種"), filter=True, column=False),
+    Field("place", _text("Place", "位置", "場所"), search=True, edit=True),
+    Field("address", _text("Address", "表号", "計器番号"), search=True, required=True, edit=True),
+    Field("line", _text("Line", "线路", "回線"), search=True, filter=True, required=True, edit=True),
+    Field("model", _text("Model", "型号", "機種"), filter=True, column=False, required=True, edit=True),
     Field("answered_ms", _text("Last answer", "最近应答", "最終応答"), "time"),
     DETAIL,
     ORIGIN,
@@ -42,19 +43,48 @@ COLLECTOR_FIELDS = (
 )
 
 
-def estate_collections(estate: Estate) -> list[Collection]:
+class Book(Protocol):
+    """Where meters are kept that no site file has: a ``meterhub.meter_book.MeterBook``."""
+
+    async def add(self, actor: Actor, values: Mapping[str, Any]) -> Device:
+        """Take a meter in."""
+
+    async def remove(self, actor: Actor, meter_id: str) -> None:
+        """Let one go."""
+
+
+class MeterSource(ListSource):
+    """All meters; those of the book can be added and taken away, those of the site file are changed there."""
+
+    def __init__(self, estate: Estate, book: Book) -> None:
+        super().__init__(_of_kind(estate, "meter"), _meter_row, METER_FIELDS, "device.view", _scope)
+        self._book = book
+
+    async def create(self, actor: Actor, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a meter in; raises ``BadInput`` or ``Conflict``."""
+        return _meter_row(await self._book.add(actor, values))
+
+    async def delete(self, actor: Actor, row_id: str) -> None:
+        """Let a meter of the book go; raises ``BadInput`` for one of the site file."""
+        await self._book.remove(actor, row_id)
+
+
+def estate_collections(estate: Estate, book: Book) -> list[Collection]:
     """The collections ``meters`` and ``collectors``; what the site file set up is changed there."""
     return [
         Collection(
             "meters",
             _text("Meters", "表计", "メーター"),
             METER_FIELDS,
-            ListSource(_of_kind(estate, "meter"), _meter_row, METER_FIELDS, "device.view", _scope),
+            MeterSource(estate, book),
             "device.view",
+            "meter.edit",
             group="Estate",
             icon="meter",
             row_link=_page,
             bulk_actions=("meter.read", "meter.open_circuit", "meter.close_circuit"),
+            can_create=True,
+            can_delete=True,
         ),
         Collection(
             "collectors",

@@ -27,8 +27,10 @@ from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
 from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
+from meterhub.finding import Finder
 from meterhub.line_doctor import LineDoctor
 from meterhub.meter_actions import MeterActions
+from meterhub.meter_book import MeterBook
 from meterhub.pairing import Pairing
 from meterhub.people.people import People
 from meterhub.plugins import Plugin, Plugins
@@ -90,10 +92,10 @@ def load_plugins(
 
 
 def offered_actions(
-    reader: Reader, lines_of: Callable[[str], Iterable[Line]], plugins: Plugins
+    reader: Reader, lines_of: Callable[[str], Iterable[Line]], plugins: Plugins, finder: Finder | None = None
 ) -> list[tuple[Plugin | None, Action]]:
     """The core's own actions, then those of the plugins, each with its plugin."""
-    own = [*MeterActions(reader).actions(), Probing(reader.protocols, lines_of).action()]
+    own = [*MeterActions(reader).actions(), *Probing(reader.protocols, lines_of, finder).actions()]
     return [*((None, one) for one in own), *plugins.call("register_actions")]
 
 
@@ -146,7 +148,8 @@ class Hub:
         self.site = replace(self.site, meters=())  # the devices say it all now; ten thousand entries take 18 MB
         await self._open_store()
         try:
-            for device in devices:
+            self.book = MeterBook(self.store, self.clock, self.estate, registry, self.site)
+            for device in (*devices, *await self.book.load(one.id for one in devices)):
                 device.since_ms = self.started_ms
                 self.estate.add(device)
             await restore(self.store, self.estate)
@@ -228,7 +231,8 @@ class Hub:
 
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
-        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins):
+        finder = Finder(self.estate, self.clock, self.spawn, self.site.hub.operator)
+        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins, finder):
             if plugin is None:
                 self.actions.register(action)
             else:
@@ -236,8 +240,8 @@ class Hub:
         self.actions.register(self.pairing.action())
         kinds = {name: kind for name, (kind, _) in registry.protocols.items()}
         self.actions.register(LineDoctor(self.reader, self.estate, self._lines_of, kinds).action())
-        own = [*estate_collections(self.estate), *people_collections(self.store, self.people, self.clock)]
-        own.append(self.pairing.collection())
+        own = [*estate_collections(self.estate, self.book), *people_collections(self.store, self.people, self.clock)]
+        own += [self.pairing.collection(), *finder.collections()]
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)
@@ -251,6 +255,7 @@ class Hub:
     async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
         self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus)
         self.reader.lines.update(self.field.lines)
+        self.book.open(self.field.lines, self._listen)
         self._listen()
         for link, desk in self.field.links:
             desk.start()
@@ -267,6 +272,8 @@ class Hub:
         for device in self.estate.values():
             if device.kind == "meter" and device.profile.protocol in self.reader.protocols:
                 by_line.setdefault(device.parent, []).append(device)
+        for line in self.field.lines.values():
+            line.on_unsolicited = None
         for line_id, devices in by_line.items():
             if line_id in self.field.lines:
                 line = self.field.lines[line_id]

@@ -1,4 +1,4 @@
-"""Finding meters that nobody has configured yet: each protocol that can asks politely who is alone on a line."""
+"""Finding meters that nobody has configured yet: asking who is alone on a line, then searching it in the background."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import voluptuous as vol
 
 from meterhub.actions import Action, Call
-from meterhub.errors import NoAnswer
+from meterhub.errors import BadInput, NoAnswer
 from meterhub.field.dialogue import Dialogue
 from meterhub.field.line import Job, Line, Priority
 from meterhub.field.protocol import Protocol
+from meterhub.finding import Finder
 
 Findings = Sequence[Mapping[str, Any]]
 SPEEDS = (2400, 1200, 9600, 4800)
@@ -21,61 +22,112 @@ TIMEOUT_S = 300.0
 
 
 class Probing:
-    """The action ``collector.find_meters``. ``lines_of`` gives the lines of a collector, ``protocols`` are all."""
+    """The actions ``collector.find_meters`` and ``collector.stop_search``.
 
-    def __init__(self, protocols: Mapping[str, Protocol], lines_of: Callable[[str], Iterable[Line]]) -> None:
+    ``lines_of`` gives the lines of a collector, ``protocols`` are all; without a ``finder`` nothing is searched.
+    """
+
+    def __init__(
+        self,
+        protocols: Mapping[str, Protocol],
+        lines_of: Callable[[str], Iterable[Line]],
+        finder: Finder | None = None,
+    ) -> None:
         self._protocols = protocols
         self._lines_of = lines_of
+        self._finder = finder
 
-    def action(self) -> Action:
-        """The action to register."""
-        return Action(
-            "collector.find_meters",
-            {"en": "Find meters", "zh": "搜索表计", "ja": "メーターを探す"},
-            "device.read",
-            self.find,
-            target="collector",
-            schema={vol.Optional("line"): str},
-            durable=False,
-            timeout_s=TIMEOUT_S,
-            everyday=False,
-        )
+    def actions(self) -> list[Action]:
+        """The actions to register."""
+        line = {vol.Optional("line"): str}
+        return [
+            Action(
+                "collector.find_meters",
+                {"en": "Find meters", "zh": "搜索表计", "ja": "メーターを探す"},
+                "device.read",
+                self.find,
+                target="collector",
+                schema=line | {vol.Optional("afresh", default=False): bool, vol.Optional("protocol"): str},
+                durable=False,
+                timeout_s=TIMEOUT_S,
+                everyday=False,
+            ),
+            Action(
+                "collector.stop_search",
+                {"en": "Stop searching", "zh": "停止搜索", "ja": "探索を止める"},
+                "device.read",
+                self.stop,
+                target="collector",
+                schema=line,
+                durable=False,
+                everyday=False,
+            ),
+        ]
 
     async def find(self, call: Call) -> dict[str, Any]:
-        """Ask on every line of the collector, or on one; only a meter that is alone on its line can be found."""
-        wanted = call.params.get("line", "")
+        """Ask who is alone on every line of the collector, or on one; then begin the searches, or go on with them.
+
+        ``protocol`` bounds that to one protocol, ``afresh`` begins a search from the start.
+        """
         call.sent()
+        protocols = self._chosen(call.params.get("protocol", ""))
         found: list[dict[str, Any]] = []
-        for line in self._lines_of(call.target.id):
-            if wanted in ("", line.config.id):
-                found += await self._on(line)
+        searching: list[str] = []
+        for line in self._lines(call):
+            found += await self._on(line, protocols)
+            searching += self._search(line, protocols, call.params.get("afresh", False))
         values = [
             {"name": f"{one['line']}: {one['address']}", "value": one["profile"], "unit": f"{one['baud']} baud"}
             for one in found
         ]
-        return {"found": found, "values": values}
+        more = {"searching": searching, "next": "see Searches and Found meters"} if searching else {}
+        return {"found": found, "values": values} | more
 
-    async def _on(self, line: Line) -> list[dict[str, Any]]:
-        """What is found on a line, at its own speed first."""
+    async def stop(self, call: Call) -> dict[str, Any]:
+        """Stop the searches of the collector's lines, or of one; what was found and asked stays."""
+        call.sent()
+        return {"stopped": self._finder.stop(self._lines(call)) if self._finder is not None else []}
+
+    def _lines(self, call: Call) -> list[Line]:
+        wanted = call.params.get("line", "")
+        return [line for line in self._lines_of(call.target.id) if wanted in ("", line.config.id)]
+
+    def _chosen(self, name: str) -> Mapping[str, Protocol]:
+        if not name:
+            return self._protocols
+        if name not in self._protocols:
+            raise BadInput(f"there is no protocol {name}", hint=", ".join(self._protocols))
+        return {name: self._protocols[name]}
+
+    def _search(self, line: Line, protocols: Mapping[str, Protocol], afresh: bool) -> list[str]:
+        if self._finder is None:
+            return []
+        hunts = [self._finder.begin(line, name, protocol.search, afresh) for name, protocol in protocols.items()]
+        return [hunt.id for hunt in hunts if hunt is not None]
+
+    async def _on(self, line: Line, protocols: Mapping[str, Protocol]) -> list[dict[str, Any]]:
+        """Who is alone on a line, at its own speed first."""
         own = line.config.baud
         for baud in (own, *(one for one in SPEEDS if one != own)):
             if baud != own and not line.retune(baud):
                 break
             try:
-                found = await self._at_this_speed(line)
+                found = await self._at_this_speed(line, protocols, baud)
             finally:
                 if baud != own:
                     line.retune(own)
             if found:
-                return [{**one, "line": line.config.id, "baud": baud} for one in found]
+                return found
         return []
 
-    async def _at_this_speed(self, line: Line) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
-        for name, protocol in self._protocols.items():
+    async def _at_this_speed(self, line: Line, protocols: Mapping[str, Protocol], baud: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for name, protocol in protocols.items():
             dialogue = protocol.probe()
-            if dialogue is not None:
-                found += await _run(line, name, dialogue)
+            for one in await _run(line, name, dialogue) if dialogue is not None else ():
+                found.append({**one, "line": line.config.id, "baud": baud})
+                if self._finder is not None:
+                    self._finder.note(line, name, found[-1])
         return found
 
 

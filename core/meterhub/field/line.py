@@ -254,7 +254,7 @@ class Line(Pacing):
         trip_s = now - self._sent_at
         figures.busy(trip_s, now)
         figures.trip_s += (trip_s - figures.trip_s) * (NEWEST if figures.answers > 1 else 1)
-        job.answered = True
+        job.answered, job.tries_limit = True, None
         standing = self.standing(job.meter_id)
         standing.trip_s += (trip_s - standing.trip_s) * (NEWEST if standing.last_good_ms is not None else 1)
         standing.answered(self._clock.now())

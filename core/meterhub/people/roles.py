@@ -122,6 +122,11 @@ CORE = (
     Permission(
         "meter.credit", {"en": "Credit and refund meters", "zh": "表计充值和退费", "ja": "メーターへの入金と返金"}
     ),
+    Permission(
+        "meter.edit",
+        {"en": "Add and remove meters", "zh": "添加和移除表计", "ja": "メーターを追加・削除する"},
+        (MANAGER,),
+    ),
     Permission("collector.view", {"en": "See collectors", "zh": "查看采集器", "ja": "集中器を見る"}, (MANAGER, VIEWER)),
     Permission(
         "collector.edit", {"en": "Pair collectors", "zh": "配对采集器", "ja": "集約装置を組み合わせる"}, (MANAGER,)

@@ -40,11 +40,18 @@ def blank(name: str, label: str, kind: str = "text", **more: Any) -> dict[str, A
 
 
 def of_collection(
-    collection: Collection, texts: Texts, row: Mapping[str, Any] | None = None, errors: Mapping[str, str] | None = None
+    collection: Collection,
+    texts: Texts,
+    row: Mapping[str, Any] | None = None,
+    errors: Mapping[str, str] | None = None,
+    *,
+    filled: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """The editable fields of a collection, filled from ``row``; ``errors`` are shown at their fields."""
+    """The editable fields of a collection, filled from ``row``, those of a new row from ``filled``; ``errors`` are
+    shown at their fields."""
+    known = (filled or {}) if row is None else row
     return [
-        _of_field(one, texts, (row or {}).get(one.name), (errors or {}).get(one.name, ""), new=row is None)
+        _of_field(one, texts, known.get(one.name), (errors or {}).get(one.name, ""), new=row is None)
         for one in collection.fields
         if one.edit
     ]

@@ -131,7 +131,7 @@ class ListPages:
         if row is None and not (collection.can_create and self._may_edit(request, collection)):
             raise NotAllowed(f"you may not add to {collection.name}")
         editable = self._may_edit(request, collection) and not (row or {}).get("origin", "").endswith(".yaml")
-        fields = forms.of_collection(collection, texts, row) if editable else []
+        fields = forms.of_collection(collection, texts, row, filled=request.query) if editable else []
         return self._form_page(request, collection, row, fields)
 
     async def save(self, request: web.Request) -> web.Response:

@@ -1,0 +1,149 @@
+"""The meter book: meters that people take in on the pages, kept in the store; those of site files stay there.
+
+An id has one home. A meter of the book is checked as one of a site file is, answers at once, and is there again after a
+restart; if its profile or line has gone meanwhile it is shown with what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from meterhub.actions import Actor
+from meterhub.assembly import meter_device, orphan
+from meterhub.clock import Clock
+from meterhub.config.entries import MeterEntry, Site
+from meterhub.config.nodes import Map
+from meterhub.config.types import identifier, place
+from meterhub.devices.device import Device
+from meterhub.devices.states import Estate
+from meterhub.errors import BadInput, ConfigError, Conflict, NotFound
+from meterhub.field.line import Line
+from meterhub.people.audit import Audit, Entry
+from meterhub.registry import Registry
+from meterhub.store.sqlite import SqliteStore
+
+DATABASE = "database"
+"""The origin of meters of the book."""
+KEPT = ("line", "profile", "address", "name", "place")
+
+
+class MeterBook:
+    """Meters of the store, beside those of the site file in one estate."""
+
+    def __init__(self, store: SqliteStore, clock: Clock, estate: Estate, registry: Registry, site: Site) -> None:
+        self._store = store
+        self._clock = clock
+        self._estate = estate
+        self._registry = registry
+        self._operator = site.hub.operator
+        self._site = site.sites[0].id
+        self._lines: Mapping[str, Line] = {}
+        self._changed: Callable[[], None] | None = None
+
+    def open(self, lines: Mapping[str, Line], changed: Callable[[], None]) -> None:
+        """From now on meters can come and go: on ``lines``, telling ``changed``."""
+        self._lines = lines
+        self._changed = changed
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed()
+
+    async def load(self, taken: Iterable[str]) -> list[Device]:
+        """The meters of the book; one whose id the site file has taken since is left out."""
+        rows = await self._store.query("book_meters", {"operator": self._operator})
+        ids = set(taken)
+        return [self._restored(row["id"], json.loads(row["config_json"])) for row in rows if row["id"] not in ids]
+
+    def _restored(self, meter_id: str, config: Mapping[str, Any]) -> Device:
+        entry = self._entry(meter_id, config)
+        try:
+            if entry.profile in self._registry.profiles:
+                return meter_device(entry, self._registry, self._operator, True)
+        except ConfigError as error:
+            device = orphan(entry, self._operator)
+            device.detail = error.message
+            return device
+        return orphan(entry, self._operator)
+
+    def _entry(self, meter_id: str, config: Mapping[str, Any]) -> MeterEntry:
+        where = tuple(config.get("place") or ())
+        address, name = config["address"], config.get("name", "")
+        return MeterEntry(
+            meter_id, config["line"], config["profile"], address, where, name, self._site, False, Map(), DATABASE
+        )
+
+    async def add(self, actor: Actor, values: Mapping[str, Any]) -> Device:
+        """Take a meter in. Raises ``BadInput`` for values that do not fit, ``Conflict`` for an id that is taken."""
+        meter_id, config = self._checked(values)
+        try:
+            device = meter_device(self._entry(meter_id, config), self._registry, self._operator, True)
+        except ConfigError as error:
+            raise BadInput(error.message, where="address", hint=error.hint) from None
+        await self._keep(actor, meter_id, config)
+        ids = [entity.id for entity in device.entities]
+        numbers = await self._store.series(ids)
+        for entity in device.entities:
+            entity.series = numbers[entity.id]
+        self._estate.add(device)
+        self._tell()
+        return device
+
+    def _checked(self, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        try:
+            meter_id = identifier()(values.get("id", ""))
+            where = place()(values.get("place") or "")
+        except vol.Invalid as error:
+            raise BadInput(str(error), where="id") from None
+        if meter_id in self._estate:
+            raise Conflict(f"the id {meter_id} is taken", where="id")
+        profiles = self._registry.profiles
+        if values.get("line") not in self._lines:
+            raise BadInput(f"there is no line {values.get('line')}", where="line", hint=", ".join(self._lines))
+        if values.get("model") not in profiles:
+            raise BadInput(f"there is no model {values.get('model')}", where="model", hint="see the documentation")
+        config = {"line": values["line"], "profile": values["model"], "address": str(values.get("address") or "")}
+        return meter_id, config | {"name": str(values.get("name") or ""), "place": list(where)}
+
+    async def _keep(self, actor: Actor, meter_id: str, config: Mapping[str, Any]) -> None:
+        now, audit = self._clock.now(), Audit(self._store, self._clock)
+        row = {
+            "id": meter_id,
+            "operator": self._operator,
+            "kind": "meter",
+            "config_json": json.dumps({name: config[name] for name in KEPT}, ensure_ascii=False),
+            "disabled": 0,
+            "created_by": actor.id,
+            "created_ms": now,
+            "updated_ms": now,
+        }
+
+        def work(tx: Any) -> None:
+            tx.insert("devices", row)
+            audit.write(tx, Entry("meter.add", f"meter:{meter_id}", actor.id, self._operator, after=config))
+
+        await self._store.transact(work)
+
+    async def remove(self, actor: Actor, meter_id: str) -> None:
+        """Let a meter of the book go; its history stays. Raises ``BadInput`` for one of a site file."""
+        device = self._estate.get(meter_id)
+        if device is None or device.kind != "meter":
+            raise NotFound(f"there is no meter {meter_id}")
+        if device.origin != DATABASE:
+            raise BadInput(f"{meter_id} is set up in {device.origin}", hint="take it out there")
+        audit = Audit(self._store, self._clock)
+
+        def work(tx: Any) -> None:
+            tx.execute("forget_book_meter", {"id": meter_id, "operator": self._operator})
+            audit.write(tx, Entry("meter.remove", f"meter:{meter_id}", actor.id, self._operator))
+
+        await self._store.transact(work)
+        line = self._lines.get(device.parent)
+        if line is not None:
+            line.forget(meter_id)
+        self._estate.remove(meter_id)
+        self._tell()
