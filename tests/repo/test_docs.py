@@ -18,6 +18,7 @@ from meterhub.field.link import LinkType
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "writing-a-protocol.md").read_text(encoding="utf-8")
 MODEL = (DOCS / "writing-a-profile.md").read_text(encoding="utf-8")
+LINK = (DOCS / "writing-a-link.md").read_text(encoding="utf-8")
 HOOKS = [
     name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith(("register_", "plugin_"))
 ]
@@ -39,7 +40,14 @@ def test_every_key_of_a_profile_stands_in_the_docs(key):
 
 
 @pytest.mark.parametrize(
-    ("page", "example"), [(PROTOCOL, "acme.py"), (PROTOCOL, "test_acme.py"), (MODEL, "acme-t1.yaml")]
+    ("page", "example"),
+    [
+        (PROTOCOL, "acme.py"),
+        (PROTOCOL, "test_acme.py"),
+        (MODEL, "acme-t1.yaml"),
+        (LINK, "udp_link.py"),
+        (LINK, "test_udp_link.py"),
+    ],
 )
 def test_the_examples_in_the_docs_are_the_files_that_the_tests_run(page, example):
     assert (DOCS / "examples" / example).read_text(encoding="utf-8") in page

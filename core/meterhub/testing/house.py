@@ -155,6 +155,13 @@ class Sim:
             wire.remove(self.twins[meter_id])
             wire.add(protocol, self.twins[meter_id])
 
+    def move(self, meter_id: str, line_id: str) -> None:
+        """Hang a meter on another line, whose wire must be there; its registers go on."""
+        wire, protocol = self._homes[meter_id]
+        wire.remove(self.twins[meter_id])
+        self._homes[meter_id] = (self.wires[line_id], protocol)
+        self.wires[line_id].add(protocol, self.twins[meter_id])
+
     def faults(self, line_id: str, **faults: Any) -> None:
         """From now on this goes wrong on the wire: the fields of ``meterhub.sim.wire.Faults``; none heals it."""
         self.wires[line_id].faults = Faults(**faults)
