@@ -61,10 +61,8 @@ def read_answer(raw: bytes, node: str, keys: Mapping[str, RsaKey]) -> dict[str, 
         raise NotGenuine("the answer has no content or no signature", "signature")
     if node != ERROR_NODE and node in members and ERROR_NODE in members:
         raise NotGenuine("the answer has two contents", "form")
-    key = keys.get(certificate_of(raw), keys.get(KEY_MODE))
-    if key is None:
-        raise NotGenuine("the answer is signed with an unknown certificate of Alipay", "signature")
-    if not rsa_keys.verified(key, content.encode(), _text(members["sign"])):
+    candidates = _candidates(keys, certificate_of(raw), "answer")
+    if not any(rsa_keys.verified(key, content.encode(), _text(members["sign"])) for key in candidates):
         raise NotGenuine("the signature of the answer is wrong", "signature")
     return _object(content)
 
@@ -91,15 +89,14 @@ def read_notice(body: bytes, keys: Mapping[str, RsaKey]) -> dict[str, str]:
     what is checked must be what is used.
     """
     fields = _fields(body)
-    key = keys.get(fields.get("alipay_cert_sn", KEY_MODE), keys.get(KEY_MODE))
-    if key is None:
-        raise NotGenuine("the notice is signed with an unknown certificate of Alipay", "signature")
+    candidates = _candidates(keys, fields.get("alipay_cert_sn", ""), "notice")
     if fields.get("sign_type", "RSA2") != "RSA2":
         raise NotGenuine("the notice is not signed with RSA2", "signature")
     left_out = {"sign", "sign_type"}
     covered = [left_out] if "alipay_cert_sn" not in fields else [left_out | {"alipay_cert_sn"}, left_out]
-    texts = (_joined((name, value) for name, value in fields.items() if name not in some) for some in covered)
-    if not any(rsa_keys.verified(key, text.encode(), fields.get("sign", "")) for text in texts):
+    texts = [_joined((name, value) for name, value in fields.items() if name not in some).encode() for some in covered]
+    signature = fields.get("sign", "")
+    if not any(rsa_keys.verified(key, text, signature) for key in candidates for text in texts):
         raise NotGenuine("the signature of the notice is wrong", "signature")
     return fields
 
@@ -118,6 +115,15 @@ def certificate_number(certificate: Certificate) -> str:
 def root_number(bundle: Iterable[Certificate]) -> str:
     """``alipay_root_cert_sn``: the numbers of the certificates of the bundle that were signed with RSA."""
     return "_".join(certificate_number(one) for one in bundle if one.signed_by_rsa)
+
+
+def _candidates(keys: Mapping[str, RsaKey], number: str, what: str) -> list[RsaKey]:
+    """The keys that may have signed: that of key mode, of the certificate that is named, or all when none is named."""
+    if KEY_MODE in keys:
+        return [keys[KEY_MODE]]
+    if number and number not in keys:
+        raise NotGenuine(f"the {what} is signed with an unknown certificate of Alipay", "signature")
+    return [keys[number]] if number else list(keys.values())
 
 
 def _joined(fields: Iterable[tuple[str, str]]) -> str:

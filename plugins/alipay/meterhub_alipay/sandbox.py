@@ -111,6 +111,8 @@ class AlipaySandbox(SandboxGateway):
     def _letter(self, trade: Trade, merchant: Merchant, fields: Mapping[str, str]) -> Letter:
         fresh = {**fields, "notify_time": beijing.text(self.world.clock.now())}
         signature = {"sign_type": "RSA2", "sign": crypto.sign_notice(fresh, merchant.alipay)}
+        if merchant.certificate is not None:
+            signature["alipay_cert_sn"] = crypto.certificate_number(merchant.certificate)
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         forged = urlencode({**fresh, "total_amount": "0.01", "trade_no": "0", **signature}).encode()
         body = urlencode({**fresh, **signature}).encode()

@@ -15,11 +15,14 @@ import pytest_asyncio
 from alipay_company import LOOPBACK, AlipayCompany
 from alipay_samples import private, public, samples
 
+from meterhub.clock import Clock
+from meterhub.config.types import HostPort
 from meterhub.errors import ConfigError, NoticeRejected, ProviderRefused, ProviderUnknown
 from meterhub.money.provider import Attempt, Notice, RefundRequest
 from meterhub.money.statements import PaymentState, PaymentStatement, RefundState, RefundStatement
+from meterhub.sim.world import World
 from meterhub.testing.conformance_payment import attempt_of, until
-from meterhub_alipay import bill, crypto, outcomes, statements
+from meterhub_alipay import bill, crypto, outcomes, simulate, statements
 from meterhub_alipay.account import AlipayAccount
 from meterhub_alipay.sandbox_trades import Refusal, Trades
 from meterhub_alipay.schema import Account, Keys, read_account, sandbox_key
@@ -427,3 +430,20 @@ def test_the_sandbox_keeps_the_rules_of_refunds():
     for wrong in ({"total_amount": "0.00"}, {"subject": ""}, {"out_trade_no": "x" * 65}, {"total_amount": "-1"}):
         with pytest.raises(Refusal, match="INVALID_PARAMETER"):
             trades.open("a", {**content, **wrong}, ("", ""), 0)
+
+
+async def test_accounts_of_one_address_share_a_sandbox(monkeypatch):
+    made = []
+
+    class Played:
+        def __init__(self, world, merchants):
+            made.append(merchants)
+
+        async def play(self, listen):
+            pass
+
+    monkeypatch.setattr("meterhub_alipay.sandbox_accounts.AlipaySandbox", Played)
+    there = HostPort("127.0.0.1", 1)
+    other = {"sandbox": there, "app_id": "2", "mchid": "2"}
+    await simulate({"a": {"sandbox": there}, "b": other, "c": {}}, World(Clock()))
+    assert [len(merchants) for merchants in made] == [2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from alipay_samples import certificate, pem, private, public, samples
@@ -87,10 +87,18 @@ def test_a_notice_that_names_its_certificate_is_proved_with_that_certificate():
     fields = {"app_id": "1", "alipay_cert_sn": "abc", "total_amount": "1.00"}
     for covered in (fields, {name: value for name, value in fields.items() if name != "alipay_cert_sn"}):
         sign = crypto.sign_notice(covered, private("alipay_platform"))
-        body = crypto.urlencode({**fields, "sign": sign, "sign_type": "RSA2"}).encode()
+        body = urlencode({**fields, "sign": sign, "sign_type": "RSA2"}).encode()
         assert crypto.read_notice(body, {"abc": public("alipay_platform")})["total_amount"] == "1.00"
         with pytest.raises(NotGenuine, match="unknown certificate"):
             crypto.read_notice(body, {"another": public("alipay_platform")})
+
+
+def test_a_notice_that_names_none_may_be_signed_with_any_certificate_that_is_known():
+    fields = {"app_id": "1", "total_amount": "1.00"}
+    body = urlencode({**fields, "sign": crypto.sign_notice(fields, private("alipay_platform"))}).encode()
+    assert crypto.read_notice(body, {"a": public("alipay_wrong"), "b": public("alipay_platform")})["app_id"] == "1"
+    with pytest.raises(NotGenuine, match="wrong"):
+        crypto.read_notice(body, {"a": public("alipay_wrong")})
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,14 @@ import pytest_asyncio
 from wechat_company import CERTIFICATES, CertificateCompany, SwitchingCompany, WechatCompany
 from wechat_samples import CONFIG, PLATFORM, private, public, samples
 
+from meterhub.clock import Clock
+from meterhub.config.types import HostPort
 from meterhub.errors import ConfigError, NoticeRejected, ProviderRefused, ProviderUnknown
 from meterhub.money.provider import Attempt, Notice, RefundRequest
 from meterhub.money.statements import PaymentState, RefundState, RefundStatement
+from meterhub.sim.world import World
 from meterhub.testing.conformance_payment import attempt_of, until
-from meterhub_wechat import bill, crypto, outcomes, statements
+from meterhub_wechat import bill, crypto, outcomes, simulate, statements
 from meterhub_wechat.account import WechatAccount
 from meterhub_wechat.sandbox_orders import Orders, Refusal
 from meterhub_wechat.schema import GATEWAY, read_account, sandbox_key
@@ -461,3 +464,20 @@ async def test_an_answer_is_read_only_when_it_is_an_object(company):
     ) as answer:
         assert answer.status == 401 and json.loads(await answer.read())["code"] == "SIGN_ERROR"
     assert crypto.SCHEME in company.account._client.authorization_for("/")
+
+
+async def test_accounts_of_one_address_share_a_sandbox(monkeypatch):
+    made = []
+
+    class Played:
+        def __init__(self, world, merchants):
+            made.append(merchants)
+
+        async def play(self, listen):
+            pass
+
+    monkeypatch.setattr("meterhub_wechat.sandbox_accounts.WechatSandbox", Played)
+    there = HostPort("127.0.0.1", 1)
+    other = {"sandbox": there, "app_id": "2", "mchid": "2"}
+    await simulate({"a": {"sandbox": there}, "b": other, "c": {}}, World(Clock()))
+    assert [len(merchants) for merchants in made] == [2]
