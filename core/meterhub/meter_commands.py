@@ -93,7 +93,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "meter.set_prices",
-        _title("Set prices", "设置电价", "単価設定"),
+        _title("Set prices", "设置价格", "単価設定"),
         Danger.REASON,
         schema={
             vol.Required("when", description=MOMENT): str,
@@ -134,7 +134,7 @@ COMMANDS: tuple[Command, ...] = (
         "meter.set_base_value",
         _title("Set base value", "置表底数", "積算値を設定"),
         Danger.REASON,
-        schema={vol.Required("value"): str},
+        schema={vol.Required("value", description="123.45"): str},
     ),
     Command(
         "meter.set_speed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cjt188_models import ADDRESS, CLOCK, World, carry_out, meter
 
-from meterhub.errors import NoAnswer, Refused
+from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.testing.conformance_protocol import talk
 from meterhub_mbus.cjt188.catalogue import catalogue
 from meterhub_mbus.cjt188.frame import build, decode_frame
@@ -162,6 +162,13 @@ def test_settings_are_written_and_read_back():
     prices = {"register": "price table", "value": "3.00, 100, 4.00, 200, 5.00, 1"}
     _, reply = talk(speaker, speaker.command(one, "meter.write_register", prices), twin)
     assert [item["value"] for item in reply.detail["values"]] == ["3.00", "100", "4.00", "200", "5.00"]
+    one, _, speaker, twin = made("cjt188-water-prepaid")
+    params = {"when": "2026-12-05T00:00", "step_prices": "2.90, 4.20, 8.00", "limits": "150, 220"}
+    _, reply = talk(speaker, speaker.command(one, "meter.set_prices", params), twin)
+    assert reply.values == {"price_1": 290, "price_2": 420, "price_3": 800} and reply.detail["verified"]
+    for wrong in ({"limits": "1"}, {"step_prices": "1, 2"}, {"when": "soon"}, {"step_prices": "1, 2, x"}):
+        with pytest.raises(BadInput):
+            talk(speaker, speaker.command(one, "meter.set_prices", params | wrong), twin)
     twin.refuse = {"A012"}
     with pytest.raises(Refused, match="refused the write"):
         talk(speaker, speaker.command(one, "meter.write", {"entity": "reading_day", "value": "9"}), twin)

@@ -81,6 +81,10 @@ class Talk:
         head = bytes((START, self.dialect.meter_type)) + self._wire
         return assemble(head, control, wire + number + payload, self.dialect.preamble)
 
+    def reply(self, payload: bytes) -> Reply:
+        """A payload that the meter has just told."""
+        return Reply(payload, self.dialect.meter_type)
+
     def next_serial(self) -> int:
         """The serial number of a new question."""
         if self.dialect.serial != COUNTING:

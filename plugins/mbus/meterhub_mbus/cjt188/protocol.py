@@ -9,7 +9,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
-from meterhub_mbus.cjt188 import prepaid, registers, service
+from meterhub_mbus.cjt188 import prepaid, prices, registers, service
 from meterhub_mbus.cjt188.codec import METER_TYPES, Cjt188Codec
 from meterhub_mbus.cjt188.exchange import Memory, Reply, Talk
 from meterhub_mbus.cjt188.explain import decode_cjt188, secrets_on_wire
@@ -28,6 +28,7 @@ HANDLERS: Mapping[str, Handler] = {
     "meter.read_register": registers.read_register,
     "meter.write_register": registers.write_register,
     "meter.write": registers.write_entity,
+    "meter.set_prices": prices.set_prices,
     "meter.balance": prepaid.balance,
     "meter.credit": prepaid.credit,
     "meter.refund": prepaid.refund,

@@ -15,6 +15,7 @@ from meterhub_mbus.cjt188.explain import entry
 from meterhub_mbus.cjt188.names import identifier_of
 from meterhub_mbus.cjt188.payload import decode_payload
 from meterhub_mbus.cjt188.points import Point, encode_fields
+from meterhub_mbus.cjt188.reading import items_by_key
 from meterhub_mbus.cjt188.units import CODES
 
 WRITE = 0x04
@@ -64,9 +65,9 @@ def write_entity(meter: Meter, talk: Talk, params: Mapping[str, Any]) -> Dialogu
     identifier = WRITES[point.identifier]
     _, row = identifier_of(identifier, family_of(talk.dialect.meter_type))
     reply = yield from write_payload(talk, identifier, _payload(row, shown))
-    answer = Reply(bytes.fromhex(reply.detail["data"]), talk.dialect.meter_type)
-    items = {one.field.key: one for one in decode_payload(point.identifier, answer.meter_type, True, answer.payload)}
-    return CommandReply({point.key: point.take(items, answer.payload, talk.dialect)[0]}, reply.detail)
+    payload = bytes.fromhex(reply.detail["data"])
+    items = items_by_key(point.identifier, talk.reply(payload), talk.dialect)
+    return CommandReply({point.key: point.take(items, payload, talk.dialect)[0]}, reply.detail)
 
 
 def write_payload(talk: Talk, identifier: str, payload: bytes) -> Dialogue[CommandReply]:
