@@ -52,7 +52,7 @@ def floor_decode(raw: bytes) -> tuple[str, str, int]:
 
 
 def our_decode() -> object:
-    """A checked frame with address, identifier and value."""
+    """A checked frame with address and identifier as texts and its value: what the floor makes, too."""
     frame = decode_frame(ANSWER, "2007")
     return frame.address, frame.identifier, frame.value
 
@@ -148,9 +148,9 @@ def main() -> int:
     if peer.lacks:
         print(f"the peer {PEER} could not be installed")
     else:
-        for name in ("decode", "encode"):
+        for name, ours in (("decode", "value"), ("encode", "encode")):  # its decode makes a checked frame and a value
             print(f"peer {name:23} {statistics.median(one[name] for one in theirs):7.3f} us")
-            tell(f"peer {name} / ours", [one[name] for one in theirs], rows[name])
+            tell(f"peer {name} / our {ours}", [one[name] for one in theirs], rows[ours])
         print(f"peer, 1 MiB of frames        {theirs[0]['stream_ms']:7.1f} ms")
         print(f"peer, a client               {theirs[0]['client']:9} bytes")
     for name, stream in (("1 MiB of frames", ANSWER * (MIB // len(ANSWER))), ("64 KiB of 68", HOSTILE)):

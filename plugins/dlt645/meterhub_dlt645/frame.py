@@ -219,21 +219,18 @@ def edition_of(raw: bytes) -> str | None:
 def decode_frame(data: bytes, edition: str | None = None) -> Frame:
     """Check that ``data`` is exactly one frame, FE before it allowed. Raises only ``BadFrame``, which says why."""
     raw = data if type(data) is bytes else bytes(data)
-    if raw and raw[0] == 0xFE:
+    if not raw or raw[0] != 0x68:
         raw = raw.lstrip(b"\xfe")
+        if raw[:1] != b"\x68":
+            raise BadFrame(what_is_wrong(raw))
     size = len(raw)
-    if edition not in IDENTIFIER_SIZES:
-        raise BadFrame(f"there is no edition {edition!r}; there are 1997 and 2007")
-    if (
-        size < 12
-        or raw[0] != 0x68
-        or raw[7] != 0x68
-        or size != raw[9] + 12
-        or raw[-1] != 0x16
-        or (sum(raw) - 2 * raw[-2] - 0x16) & 0xFF
-    ):
+    if size < 12 or raw[7] != 0x68 or size != raw[9] + 12 or raw[-1] != 0x16 or (sum(raw) - 2 * raw[-2] - 0x16) & 0xFF:
         raise BadFrame(what_is_wrong(raw))
-    return Frame(raw, edition or edition_of(raw))
+    if edition is None:
+        return Frame(raw, edition_of(raw))
+    if edition not in IDENTIFIER_BYTES:
+        raise BadFrame(f"there is no edition {edition!r}; there are 1997 and 2007")
+    return Frame(raw, edition)
 
 
 def what_is_wrong(raw: bytes) -> str:
