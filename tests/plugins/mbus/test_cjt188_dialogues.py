@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from cjt188_models import ADDRESS, CLOCK, meter
+from hypothesis import given
+from hypothesis import strategies as st
 
-from meterhub.errors import BadInput, ConfigError, LinkDown, NoAnswer, Refused
+from meterhub.errors import BadInput, ConfigError, LinkDown, MeterHubError, NoAnswer, Refused
 from meterhub.field.dialogue import rehearse
 from meterhub_mbus.cjt188 import exchange
 from meterhub_mbus.cjt188.frame import build
@@ -274,7 +278,15 @@ def test_a_purchase_is_proven_by_the_meters_books():
     asked, result = rehearse(credit(Cjt188(CLOCK)), [BEFORE, ECHO, BOOKED])
     assert asked_of(asked) == [(0x01, "8105", "high"), (0x04, "A013", "high"), (0x01, "8105", "high")]
     assert asked[1].payload.hex() == "0750000100"
-    told = {"count": 7, "balance": "100.00", "total": "5442.50", "number": 7, "already": False, "acknowledged": True}
+    told = {
+        "count": 7,
+        "balance": "100.00",
+        "total": "5442.50",
+        "last": "100.50",
+        "number": 7,
+        "already": False,
+        "acknowledged": True,
+    }
     assert result.detail == told
     assert result.values["purchase_number"] == 7 and result.values["last_purchase"] == 10050
 
@@ -439,3 +451,66 @@ def test_makers_settings_are_written_in_hex_and_told_as_not_verified():
             next(Cjt188(CLOCK).command(one, "meter.write_register", {"register": "A119", "value": value}))
     with pytest.raises(BadInput, match="near"):
         next(Cjt188(CLOCK).command(one, "meter.read_register", {"register": "settlement dai"}))
+
+
+COMMANDS = [
+    ("meter.open_valve", {}),
+    ("meter.credit", {"amount": "1", "number": 3}),
+    ("meter.balance", {}),
+    ("meter.set_clock", {"how": "write"}),
+    ("meter.set_address", {"address": "77"}),
+    ("meter.set_base_value", {"value": "1"}),
+    ("meter.set_prices", {"when": "2026-12-01", "step_prices": "1, 2, 3", "limits": "1, 2"}),
+    ("meter.write", {"entity": "settlement_day", "value": "3"}),
+    ("meter.read_register", {"register": "911F"}),
+    ("meter.write_register", {"register": "A119", "value": "00"}),
+]
+
+
+def answered(dialogue, payloads):
+    """Carry a dialogue out with answers that match and hold anything; None is silence, ``refuse`` a no."""
+    payloads = iter(payloads)
+    try:
+        ask = next(dialogue)
+        while True:
+            payload = next(payloads, None)
+            request = ask.frame
+            if payload is None:
+                ask = dialogue.throw(silence())
+            elif payload == b"refuse":
+                no = request.data[2:3] + b"\x00\x00"
+                ask = dialogue.send(build(0x10, request.address, request.control | 0xC0, no))
+            else:
+                ask = dialogue.send(build(0x10, request.address, request.control | 0x80, request.data[:3] + payload))
+    except StopIteration as end:
+        return end.value
+
+
+PAYLOADS = st.lists(
+    st.one_of(
+        st.none(),
+        st.just(b"refuse"),
+        st.binary(max_size=60),
+        st.binary(min_size=2, max_size=2).map(lambda tail: bytes.fromhex(METERING) + tail),
+        st.binary(min_size=15, max_size=15),
+    ),
+    max_size=20,
+)
+
+
+@given(st.sampled_from(COMMANDS), PAYLOADS)
+def test_whatever_a_meter_answers_a_command_ends_in_words(command, payloads):
+    one, speaker = meter("cjt188-water-prepaid", identifier_order="high"), Cjt188(CLOCK)
+    with suppress(MeterHubError):
+        reply = answered(speaker.command(one, *command), payloads)
+        while reply.follow is not None:
+            reply = answered(reply.follow(), payloads)
+
+
+@given(PAYLOADS)
+def test_whatever_a_meter_answers_a_poll_ends_in_a_report(payloads):
+    one, speaker = meter("cjt188-water-prepaid"), Cjt188(CLOCK)
+    with suppress(NoAnswer):
+        report = answered(speaker.read(one, list(one.points.values())), payloads)
+        places = [index for index, *_ in (*report.updated, *report.failed)]
+        assert sorted(places) == list(range(len(one.points)))

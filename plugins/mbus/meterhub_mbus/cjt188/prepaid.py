@@ -109,5 +109,6 @@ def _told(meter: Meter, talk: Talk, coding: Coding, found: Standing, detail: dic
     items = items_by_key(PURCHASES, found.reply, talk.dialect)
     points = [point for point in meter.points.values() if point.identifier == PURCHASES]
     values = {point.key: point.take(items, found.reply.payload, talk.dialect)[0] for point in points}
-    said = {"count": found.number, "balance": coding.shown(found.remaining), "total": coding.shown(found.total)}
+    amounts = {"balance": found.remaining, "total": found.total, "last": found.this}
+    said = {"count": found.number, **{name: coding.shown(amount) for name, amount in amounts.items()}}
     return CommandReply(values, {**said, **detail})
