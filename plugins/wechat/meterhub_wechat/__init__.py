@@ -11,6 +11,7 @@ from meterhub.money.provider import PaymentAccount, PaymentType
 from meterhub_wechat.schema import SCHEMA
 
 requires_api = 1
+FOLDER = Path(__file__).parent
 
 
 def open_account(ctx: Any, options: Mapping[str, Any]) -> PaymentAccount:
@@ -30,13 +31,15 @@ async def simulate(accounts: Mapping[str, Mapping[str, Any]], world: Any) -> Non
 @hookimpl
 def register_payments() -> Iterable[PaymentType]:
     """The payment type ``wechat``."""
-    texts.add(Path(__file__).parent / "locale", "meterhub_wechat")
+    texts.add(FOLDER / "locale", "meterhub_wechat")
     return [
         PaymentType(
             "wechat",
             {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"},
             SCHEMA,
             open_account,
+            template=FOLDER / "templates" / "wechat_cashier.html",
+            script=FOLDER / "pay.js",
             simulate=simulate,
             description="WeChat Pay API v3, with platform certificates, public keys, or both.",
         )
