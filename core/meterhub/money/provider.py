@@ -167,8 +167,8 @@ class PaymentType:
     ``schema``: voluptuous mapping of the keys that an entry of ``payments:`` of this type may have.
     ``open(ctx, options)`` makes an account of such an entry; it does no I/O and raises ``ConfigError`` for keys that
     do not fit each other. The tenant's page draws ``checkout.qr`` and a button to ``checkout.url``; ``template`` is a
-    Jinja2 file for what else a way needs, given ``checkout``, ``order`` and ``_``, and ``script`` a script that the page
-    loads with it. ``simulate`` runs the company's sandbox for all accounts of the type until cancelled.
+    Jinja2 file for what else a way needs, given ``checkout``, ``order`` and ``_``, and ``script`` a script that the
+    page loads with it. ``simulate`` runs the company's sandbox for all accounts of the type until cancelled.
     """
 
     name: str
