@@ -60,6 +60,20 @@ def test_the_order_of_identifiers_is_found_once_and_remembered():
     assert next(speaker.read(meter(address="00112233445567"), points)).frame.order == "high"
 
 
+def test_a_meter_that_falls_silent_may_be_another_one_next_time():
+    one, speaker = meter(), Cjt188(CLOCK)
+    points = points_of(one, "volume_total")
+    rehearse(speaker.read(one, points), [answer()])
+    with pytest.raises(NoAnswer):
+        rehearse(speaker.read(one, points), [silence()])
+    asked, _ = rehearse(speaker.read(one, points), [silence(), answer(order="1F90")])
+    assert [frame.order for frame in asked] == ["high", "low"]
+    told = meter(address="00112233445567", identifier_order="low")
+    with pytest.raises(NoAnswer):
+        rehearse(speaker.read(told, points), [silence()])
+    assert next(speaker.read(told, points)).tries is None
+
+
 def test_an_edition_of_2018_is_first_asked_low_byte_first():
     assert next(Cjt188(CLOCK).read(meter("cjt188-water-2018"), points_of(meter(), "volume_total"))).frame.order == "low"
 

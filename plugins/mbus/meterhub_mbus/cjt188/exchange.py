@@ -52,6 +52,11 @@ class Memory:
         """Number, amount and serial number of the purchase that was sent last."""
         self.warned = False
 
+    def forget_order(self) -> None:
+        """Find out anew which order of bytes the meter understands, unless its profile says it."""
+        if self.dialect.order == AUTO:
+            self.order = None
+
 
 class Reply(NamedTuple):
     """What an answer holds."""

@@ -34,8 +34,9 @@ def items_by_key(identifier: str, reply: Reply, dialect: Dialect) -> Mapping[str
 def read_groups(talk: Talk, groups: Sequence[Group]) -> Dialogue[PollReport]:
     """Carry out a plan.
 
-    A meter that does not answer the first question is not asked again: ``NoAnswer`` passes. Later it costs the rest
-    of the poll, while what came before is reported.
+    A meter that does not answer the first question is not asked again: ``NoAnswer`` passes, and the next poll finds out
+    its order anew, as it may be another meter by then. Later a silence costs the rest of the poll, while what came
+    before is reported.
     """
     report = PollReport()
     heard, silent = False, 0
@@ -48,6 +49,8 @@ def read_groups(talk: Talk, groups: Sequence[Group]) -> Dialogue[PollReport]:
             _fail(report, group, error)
         except (NoAnswer, LinkDown) as error:
             if not heard:
+                if isinstance(error, NoAnswer):
+                    talk.memory.forget_order()
                 raise
             _fail(report, group, error)
             silent += 1
