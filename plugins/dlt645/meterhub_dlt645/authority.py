@@ -16,7 +16,7 @@ DEFAULT_LEVEL, DEFAULT_PASSWORD, DEFAULT_OPERATOR = "02", "000000", "00000000"
 def authority(options: Mapping[str, Any], edition: str = "2007", level: str | None = None) -> bytes:
     """Level, password and (2007) operator code, before +33H. ``level`` takes another password of ``passwords``."""
     who = level or options.get("level", DEFAULT_LEVEL if edition == "2007" else "00")
-    password = bytes.fromhex(password_of(options, who)[:])
+    password = bytes.fromhex(password_of(options, who))
     head = bytes.fromhex(who) + password[::-1]
     return head + bytes.fromhex(options.get("operator", DEFAULT_OPERATOR))[::-1] if edition == "2007" else head
 

@@ -31,8 +31,9 @@ class Talk:
 
     __slots__ = ("_wild", "edition", "head", "preamble", "where")
 
-    def __init__(self, meter: Meter, edition: str) -> None:
-        wire = bytes.fromhex(meter.address)[::-1]
+    def __init__(self, meter: Meter, edition: str, address: str = "") -> None:
+        """``address`` is another one than the meter is known by."""
+        wire = bytes.fromhex(address or meter.address)[::-1]
         self.head = b"\x68" + wire + b"\x68"
         self.edition = edition
         self.where = meter.id

@@ -12,7 +12,7 @@ from meterhub.config import types
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
-from meterhub_dlt645 import forward, prepaid, prices, registers, service
+from meterhub_dlt645 import addressing, forward, prepaid, prices, registers, service
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, write
@@ -40,8 +40,8 @@ OF_BOTH: Mapping[str, Handler] = {
     "meter.read_register": registers.read_register,
     "meter.write_register": registers.write_register,
     "meter.set_clock": service.set_clock,
-    "meter.set_address": service.set_address,
-    "meter.set_speed": service.set_speed,
+    "meter.set_address": addressing.set_address,
+    "meter.set_speed": addressing.set_speed,
     "meter.set_password": service.set_password,
     "meter.clear_demand": service.clear_demand,
 }

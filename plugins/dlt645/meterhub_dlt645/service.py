@@ -1,4 +1,4 @@
-"""What a technician does to a meter: clock, address, speed, passwords, freezes, and clearing what it has recorded.
+"""What a technician does to a meter: clock, passwords, freezes, and clearing what it has recorded.
 
 Every command goes out once. Where the meter can tell, what it then says is read and compared.
 """
@@ -7,56 +7,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import BadInput, NoAnswer, Refused
+from meterhub.errors import BadInput, Refused
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
 from meterhub_dlt645.authority import authority, password_of, tell
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.commands import meter_time
-from meterhub_dlt645.exchange import Talk, check_address, read_data
+from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.formats import parse
-from meterhub_dlt645.frame import FROM_METER, PLUS_33, Frame, assemble
+from meterhub_dlt645.frame import PLUS_33, assemble
 from meterhub_dlt645.names import layout_of
 from meterhub_dlt645.registers import write_data
 from meterhub_dlt645.values import value
-from meterhub_dlt645.words import OUTPUTS, SPEEDS
+from meterhub_dlt645.words import OUTPUTS
 
 BROADCAST_TIME, OUTPUT, FREEZE = 0x08, 0x1D, 0x16
-WRITE_ADDRESS = {"2007": 0x15, "1997": 0x0A}
-CHANGE_SPEED = {"2007": 0x17, "1997": 0x0C}
 CHANGE_PASSWORD = {"2007": 0x18, "1997": 0x0F}
 CLEAR_DEMAND = {"2007": 0x19, "1997": 0x10}
 CLEAR_METER, CLEAR_EVENTS = 0x1A, 0x1B
 EVERYBODY = "999999999999"
-ALONE = {"2007": "AAAAAAAAAAAA", "1997": EVERYBODY}
-"""Reaches whichever meter is on the line: only for one that is alone there."""
 CLOCK_ITEMS = {"2007": ("04000101", "04000102"), "1997": ("C010", "C011")}
-ADDRESS_ITEM = {"2007": "04000401", "1997": "C032"}
 BROADCAST_SLACK_S = 300
 """By the standard a meter follows a broadcast only when it is off by less than five minutes, and once a day."""
 INSTANT_FREEZE_TIME = "05010001"
-NEXT = {
-    "address": {
-        "en": "give the meter this address in the configuration",
-        "zh": "请在配置中改为新地址",
-        "ja": "設定ファイルのアドレスも新しいものにしてください",
-    },
-    "speed": {
-        "en": "give the line this speed (baud) in the configuration, then read the meter",
-        "zh": "请在配置中把线路改为此波特率，然后抄读电表",
-        "ja": "設定ファイルの回線もこの速度にしてから検針してください",
-    },
-    "password": {
-        "en": "make new_password the meter's password in the configuration",
-        "zh": "请在配置中把 new_password 改为该表的密码",
-        "ja": "設定ファイルで new_password を計器のパスワードにしてください",
-    },
+NEXT_PASSWORD = {
+    "en": "make new_password the meter's password in the configuration",
+    "zh": "请在配置中把 new_password 改为该表的密码",
+    "ja": "設定ファイルで new_password を計器のパスワードにしてください",
 }
 """What a person has to do then."""
 
@@ -108,76 +89,6 @@ def _read_clock(talk: Talk) -> Dialogue[datetime | None]:
     return datetime.fromisoformat(f"{date_text}T{time_text}") if date_text and time_text else None
 
 
-def set_address(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
-    """Give the meter another address and see that it answers there; if it does not, whether it kept the old one.
-
-    ``alone`` uses the command for the only meter on a line (no password); without it the address is written as a
-    setting, with the password.
-    """
-    address = check_address(str(params["address"]))
-    wire = bytes.fromhex(address)[::-1]
-    if not address.isdigit() or wire in (b"\x99" * 6, b"\x00" * 6):
-        raise BadInput(f"{address} cannot be a meter's address", where=meter.id)
-    old, new = Talk(meter, edition), Talk(_named(meter, address), edition)
-    if params.get("alone"):
-        head = b"\x68" + bytes.fromhex(ALONE[edition])[::-1] + b"\x68"
-        request = assemble(head, WRITE_ADDRESS[edition], wire.translate(PLUS_33), edition, old.preamble)
-        with suppress(NoAnswer):  # where it then answers shows what it did
-            yield Ask(request, _any_answer(WRITE_ADDRESS[edition]), tries=1, answer_bytes=12, hold=True)
-    else:
-        item = bytes.fromhex(ADDRESS_ITEM[edition])[::-1]
-        data = item + authority(meter.options, edition) + wire
-        yield from tell_anywhere(old, new, 0x14 if edition == "2007" else 0x04, data)
-    try:
-        yield from read_data(new, ADDRESS_ITEM[edition], None)
-    except NoAnswer:
-        yield from read_data(old, ADDRESS_ITEM[edition], None)
-        raise Refused(
-            f"the meter kept its address {meter.address}", where=meter.id, hint="many need a button pressed"
-        ) from None
-    return CommandReply(detail={"address": address, "next": NEXT["address"]})
-
-
-def _named(meter: Meter, address: str) -> Meter:
-    """The same meter under another address."""
-    named: Any = SimpleNamespace(
-        id=meter.id, address=address, options=meter.options, points=meter.points, commands=meter.commands
-    )
-    return named  # type: ignore[no-any-return]
-
-
-def _any_answer(control: int) -> Any:
-    return lambda frame: frame.raw[8] == control | FROM_METER
-
-
-def tell_anywhere(old: Talk, new: Talk, control: int, data: bytes) -> Dialogue[None]:
-    """A command after which the meter may answer under its old or its new address."""
-    of_old, of_new = old.answers(control), new.answers(control)
-    try:
-        reply: Frame = yield Ask(
-            old.frame(control, data.translate(PLUS_33)),
-            lambda frame: of_old(frame) or of_new(frame),
-            tries=1,
-            answer_bytes=13,
-            hold=True,
-        )
-    except NoAnswer:
-        return  # where it then answers shows what it did
-    old.check(reply, "its new address")
-
-
-def set_speed(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
-    """Change the speed. The meter answers at the old one and then changes; the line has to follow."""
-    word = {bits: code for code, bits in SPEEDS.items()}.get(int(params["speed"]))
-    if word is None:
-        raise BadInput(f"there is no speed {params['speed']}", hint="speeds: " + ", ".join(map(str, SPEEDS.values())))
-    talk = Talk(meter, edition)
-    silence = yield from tell(talk, CHANGE_SPEED[edition], bytes((word,)), "another speed")
-    if silence is not None:
-        raise silence
-    return CommandReply(detail={"speed": int(params["speed"]), "next": NEXT["speed"]})
-
-
 def set_password(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
     """Change a level's password to the option ``new_password``: not a parameter, so that no record has it."""
     level = params.get("level") or meter.options.get("level", "02" if edition == "2007" else "00")
@@ -187,17 +98,17 @@ def set_password(meter: Meter, edition: str, clock: Clock, params: Mapping[str, 
             "the new password is the option new_password of the meter", where=meter.id, hint="best as !secret"
         )
     old_level = meter.options.get("level", level)
-    data = _password(old_level, password_of(meter.options, old_level)) + _password(level, new[:])
+    data = _password(old_level, password_of(meter.options, old_level)) + _password(level, new)
     if edition == "2007":
         data = bytes((int(level) + 1, 0x0C, 0x00, 0x04)) + data
     silence = yield from tell(Talk(meter, edition), CHANGE_PASSWORD[edition], data, "another password")
     if silence is not None:
         raise silence
-    return CommandReply(detail={"level": level, "next": NEXT["password"]})
+    return CommandReply(detail={"level": level, "next": NEXT_PASSWORD})
 
 
 def _password(level: str, password: str) -> bytes:
-    return bytes.fromhex(level) + bytes.fromhex(password[:])[::-1]
+    return bytes.fromhex(level) + bytes.fromhex(password)[::-1]
 
 
 def freeze(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OTHER_ERROR, NO_SUCH_DATA, WRONG_PASSWORD, WRONG_SPEED = 0x01, 0x02, 0x04, 0x08
 CLOCKS = {"04000101": "day", "04000102": "time", "0400010C": "moment", "C010": "day", "C011": "time"}
-ADDRESSES = ("04000401", "C032")
+ADDRESS = "04000401"
 PASSWORDS = "04000C"
 DAY_MS = 86_400_000
 FIVE_MINUTES_MS = 300_000
@@ -63,7 +63,7 @@ def _take(twin: Twin, identifier: str, data: bytes) -> bool:
             twin.state.open_relay() if name == "meter.open_circuit" else twin.state.close_relay()
     if identifier in CLOCKS:
         return _set_clock(twin, CLOCKS[identifier], data)
-    if identifier in ADDRESSES:
+    if identifier == ADDRESS:
         twin.readdress(data)
     elif identifier.startswith(PASSWORDS):
         twin.passwords[data[0]] = data[1:4]

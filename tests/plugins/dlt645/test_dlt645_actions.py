@@ -124,8 +124,7 @@ def test_a_broadcast_corrects_little():
         act(one, twin, "meter.set_clock", how="broadcast")
 
 
-@pytest.mark.parametrize("edition", MODELS)
-@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(("edition", "alone"), [("2007", False), ("2007", True), ("1997", True)])
 def test_a_new_address_is_proven_there(edition, alone):
     one, twin, _ = house(edition)
     _, reply = act(one, twin, "meter.set_address", address="777", alone=alone)
@@ -139,6 +138,9 @@ def test_an_address_that_is_not_taken_is_told():
         act(one, twin, "meter.set_address", address="777", alone=True)
     with pytest.raises(BadInput):
         act(one, twin, "meter.set_address", address="999999999999")
+    old, old_twin, _ = house("1997")
+    with pytest.raises(BadInput, match="alone on its line"):
+        act(old, old_twin, "meter.set_address", address="777")
 
 
 @pytest.mark.parametrize("edition", MODELS)
