@@ -317,6 +317,7 @@ class Actions:
     def _mark_sent(self, run: Run) -> None:
         if run.state is RunState.QUEUED:
             run.state = RunState.SENT
+            run.sent = True
             run.updated_ms = self._clock.now()
             self._bus.emit(RunChanged(run))
 

@@ -31,6 +31,10 @@ from meterhub.finding import Finder
 from meterhub.line_doctor import LineDoctor
 from meterhub.meter_actions import MeterActions
 from meterhub.meter_book import MeterBook
+from meterhub.money.room import Money
+from meterhub.money_actions import MoneyActions
+from meterhub.money_collections import money_collections
+from meterhub.money_room import open_merchants, open_money
 from meterhub.pairing import Pairing
 from meterhub.people.people import People
 from meterhub.plugins import Plugin, Plugins
@@ -88,7 +92,9 @@ def load_plugins(
     plugins, registry, mistakes = load_registry(site, clock, spawn, disabled)
     if mistakes:
         raise ConfigErrors(mistakes)
-    return plugins, registry, plan_links(site, registry, plugins)
+    plans = plan_links(site, registry, plugins)
+    registry.merchants = open_merchants(site, registry, plugins)
+    return plugins, registry, plans
 
 
 def offered_actions(
@@ -113,6 +119,7 @@ class Hub:
     actions: Actions
     schedules: Schedules
     spells: SpellBook
+    money: Money
     plugins: Plugins
 
     def __init__(self, site: Site, clock: Clock | None = None, *, disabled: Iterable[str] = ()) -> None:
@@ -158,6 +165,7 @@ class Hub:
             schedules = self._fitted_schedules()
             await self._open_field(plans, registry)
             await self.schedules.start(schedules)
+            self.spawn("money", self.money.run())
         except BaseException:
             await self.stop()
             raise
@@ -205,6 +213,7 @@ class Hub:
             spells=self.spells.spells,
             trusted_proxies=tuple(str(one) for one in self.site.web.trusted_proxies),
             scope=self.site.hub.operator,
+            money=self.money,
         )
 
     async def _open_store(self) -> None:
@@ -242,6 +251,10 @@ class Hub:
         self.actions.register(LineDoctor(self.reader, self.estate, self._lines_of, kinds).action())
         own = [*estate_collections(self.estate, self.book), *people_collections(self.store, self.people, self.clock)]
         own += [self.pairing.collection(), *finder.collections()]
+        self.money = open_money(self.site, registry, self.store, self.clock, self.actions, self.people, self.spawn)
+        for one in MoneyActions(self.money).actions():
+            self.actions.register(one)
+        own += money_collections(self.store)
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)

@@ -14,6 +14,8 @@ from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub.field.protocol import Protocol, ProtocolType
+from meterhub.money.merchants import Merchants
+from meterhub.money.provider import PaymentType
 from meterhub.plugins import Plugin, Plugins
 
 Source = tuple[Any, Path | None, str]
@@ -23,11 +25,14 @@ Source = tuple[Any, Path | None, str]
 @dataclass(slots=True)
 class Registry:
     """What can be named in a site file. ``owners`` maps a protocol or link type to the plugin that brought it,
-    ``envelope_owners`` an envelope type."""
+    ``envelope_owners`` an envelope type. A payment type stands beside its plugin; ``merchants`` are the accounts that
+    are open."""
 
     protocols: dict[str, tuple[ProtocolType, Protocol]] = field(default_factory=dict)
     links: dict[str, LinkType] = field(default_factory=dict)
     envelopes: dict[str, EnvelopeType] = field(default_factory=dict)
+    payments: dict[str, tuple[PaymentType, Plugin]] = field(default_factory=dict)
+    merchants: Merchants = field(default_factory=Merchants)
     profiles: dict[str, Profile] = field(default_factory=dict)
     owners: dict[str, Plugin] = field(default_factory=dict)
     envelope_owners: dict[str, Plugin] = field(default_factory=dict)
@@ -49,6 +54,9 @@ def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Regis
         if _new(registry.envelopes, envelope_type.name, "envelope", plugin, plugins):
             registry.envelopes[envelope_type.name] = envelope_type
             registry.envelope_owners[envelope_type.name] = plugin
+    for plugin, payment_type in plugins.call("register_payments"):
+        if _new(registry.payments, payment_type.name, "payment type", plugin, plugins):
+            registry.payments[payment_type.name] = (payment_type, plugin)
     sources: list[Source] = [
         (source, source.parent if isinstance(source, Path) else None, plugin.origin)
         for plugin, source in plugins.call("register_profiles")

@@ -25,7 +25,10 @@ FINAL = (RunState.CONFIRMED, RunState.FAILED)
 
 
 class Run:
-    """One call of an action. ``done`` resolves when the state is final, and never raises."""
+    """One call of an action. ``done`` resolves when the state is final, and never raises.
+
+    ``sent``: whether its first byte left for the device, in this process.
+    """
 
     __slots__ = (
         "action",
@@ -39,6 +42,7 @@ class Run:
         "params",
         "reason",
         "result",
+        "sent",
         "state",
         "target",
         "updated_ms",
@@ -56,6 +60,7 @@ class Run:
         self.key = ""
         self.reason = ""
         self.state = RunState.QUEUED
+        self.sent = False
         self.result: dict[str, Any] | None = None
         self.error: dict[str, str] | None = None
         self.created_ms = now_ms

@@ -12,6 +12,7 @@ from meterhub.devices.device import Device
 from meterhub.errors import ConfigError
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import load_plugins
+from meterhub.money_room import simulated_companies
 from meterhub.registry import Registry
 from meterhub.sim.wire import Wire
 from meterhub.sim.world import World
@@ -35,6 +36,7 @@ async def run_twins(
         if kind.simulate is not None and not plan.entry.disabled:
             wires = _wires(plan, devices, registry, world)
             ends.append(kind.simulate(plan.options, plan.collectors, wires, world))
+    ends += simulated_companies(site, registry, world)
     if not ends:
         raise ConfigError("no link of this file can be simulated", where=str(site.file))
     await asyncio.gather(*ends)

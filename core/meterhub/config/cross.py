@@ -18,7 +18,7 @@ MAX_HINTS = 200
 def check_ids(root: Map, errors: list[ConfigError]) -> None:
     """Links, collectors, lines and meters share one space of ids; sites and schedules have their own."""
     _unique((one for section in DEVICE_SECTIONS for one in _with_lines(root.get(section))), errors)
-    for section in ("sites", "schedules"):
+    for section in ("sites", "schedules", "payments"):
         _unique(_entries(root.get(section)), errors)
 
 
@@ -38,6 +38,9 @@ def check_references(root: Map, site: Site, errors: list[ConfigError]) -> None:
             _known("line", meter.line, lines, f"meters[{meter.id}]", meter.where, errors)
         if meter.site not in sites:
             _known("site", meter.site, sites, f"meters[{meter.id}]", meter.where, errors)
+    for payment in site.payments:
+        if payment.site:
+            _known("site", payment.site, sites, f"payments[{payment.id}]", payment.where, errors)
     known = {
         "meters": _ids(root, "meters"),
         "collector": _ids(root, "collectors"),
@@ -65,6 +68,20 @@ def check_link_types(site: Site, types: Collection[str], found: Collection[str])
         else:
             hint = near_miss(link.type, types) or "listed plugins bring: " + (", ".join(sorted(types)) or "none")
         errors.append(ConfigError(message, where=link.where, hint=hint))
+    return errors
+
+
+def check_payment_types(site: Site, types: Collection[str], found: Collection[str]) -> list[ConfigError]:
+    """Every merchant account must be of a company that a listed plugin brings; as ``check_link_types``."""
+    errors: list[ConfigError] = []
+    for payment in site.payments:
+        if payment.type in types:
+            continue
+        message = f"payments[{payment.id}].type is {payment.type}, which no listed plugin brings"
+        hint = near_miss(payment.type, types) or "listed plugins bring: " + (", ".join(sorted(types)) or "none")
+        if payment.type in found and payment.type not in site.plugins:
+            hint = f"write {payment.type}: under plugins:"
+        errors.append(ConfigError(message, where=payment.where, hint=hint))
     return errors
 
 

@@ -28,9 +28,13 @@ class HubConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """``web:``. ``https`` says when session cookies are marked secure: ``auto`` (as the request came) or ``always``."""
+    """``web:``. ``public_url`` has no slash at its end, and is "" when there is none.
+
+    ``https`` says when session cookies are marked secure: ``auto`` (as the request came) or ``always``.
+    """
 
     listen: HostPort
+    public_url: str
     https: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     where: str
@@ -130,6 +134,33 @@ class MeterEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentEntry:
+    """One of ``payments:``. ``options`` are the keys of its company, not checked yet; see ``site.check_options``."""
+
+    id: str
+    type: str
+    name: str
+    site: str
+    disabled: bool
+    options: Map
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyConfig:
+    """``money:``. Amounts in fen, ``order_time`` in seconds, hours of the hub's zone."""
+
+    order_time: float
+    least: int
+    most: int
+    tiles: tuple[int, ...]
+    late: str
+    no_cut_from: int
+    no_cut_to: int
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleEntry:
     """One of ``schedules:``; either ``cron`` or ``every_s`` is set. ``params`` are checked by the action."""
 
@@ -159,6 +190,8 @@ class Site:
     collectors: tuple[CollectorEntry, ...]
     meters: tuple[MeterEntry, ...]
     schedules: tuple[ScheduleEntry, ...]
+    payments: tuple[PaymentEntry, ...]
+    money: MoneyConfig
 
     def lines(self) -> Iterator[LineEntry]:
         """The lines of all links and collectors."""

@@ -17,6 +17,8 @@ from meterhub.config.entries import (
     LineEntry,
     LinkEntry,
     MeterEntry,
+    MoneyConfig,
+    PaymentEntry,
     PluginEntry,
     ScheduleEntry,
     Site,
@@ -71,14 +73,19 @@ def read_site(path: Path) -> tuple[Site | None, list[ConfigError]]:
     return site, errors
 
 
-def check_options(entry: LinkEntry | CollectorEntry, schema: Mapping[Any, Any]) -> dict[str, Any]:
-    """The keys of a link or collector that belong to its kind, checked by the kind's ``schema``.
+GENERAL: Mapping[type, tuple[str, Mapping[Any, Any]]] = {
+    LinkEntry: ("links", site_schema.LINK),
+    CollectorEntry: ("collectors", site_schema.COLLECTOR),
+    PaymentEntry: ("payments", site_schema.PAYMENT),
+}
+
+
+def check_options(entry: LinkEntry | CollectorEntry | PaymentEntry, schema: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys of a link, collector or payment account that belong to its kind, checked by the kind's ``schema``.
 
     A misspelt key is compared with those of the kind and the general ones. Raises ``ConfigError`` or ``ConfigErrors``.
     """
-    kind, general = (
-        ("links", site_schema.LINK) if isinstance(entry, LinkEntry) else ("collectors", site_schema.COLLECTOR)
-    )
+    kind, general = GENERAL[type(entry)]
     checker = Checker(schema, also=[str(one) for one in general])
     return checker.check(entry.options, where=entry.where, path=f"{kind}[{entry.id}]")
 
@@ -122,6 +129,8 @@ class _Reader:
             collectors=tuple(self._collector(*one) for one in self._entries("collectors", extra=True)),
             meters=tuple([self._meter(*one) for one in self._entries("meters")]),
             schedules=tuple(self._schedule(*one) for one in self._entries("schedules")),
+            payments=tuple(self._payment(*one) for one in self._entries("payments", extra=True)),
+            money=self._money(),
         )
 
     def _unknown_sections(self) -> None:
@@ -156,7 +165,13 @@ class _Reader:
 
     def _web(self) -> WebConfig:
         values, where = self._section("web")
-        return WebConfig(values["listen"], values["https"], tuple(values["trusted_proxies"]), where)
+        return WebConfig(
+            values["listen"], values["public_url"], values["https"], tuple(values["trusted_proxies"]), where
+        )
+
+    def _money(self) -> MoneyConfig:
+        values, where = self._section("money")
+        return MoneyConfig(**{**values, "tiles": tuple(values["tiles"])}, where=where)
 
     def _plugins(self) -> dict[str, PluginEntry]:
         node = self._root.get("plugins")
@@ -274,6 +289,18 @@ class _Reader:
             values["disabled"],
             values.get("options", EMPTY),
             f"{entry.source.name}:{entry.line}",
+        )
+
+    def _payment(self, values: dict[str, Any], entry: Map) -> PaymentEntry:
+        options = entry.without(str(one) for one in site_schema.PAYMENT)
+        return PaymentEntry(
+            values["id"],
+            values["type"],
+            values["name"],
+            values["site"],
+            values["disabled"],
+            options,
+            entry.where(),
         )
 
     def _schedule(self, values: dict[str, Any], entry: Map) -> ScheduleEntry:

@@ -10,6 +10,7 @@ from meterhub.config.base import Type, words_of
 from meterhub.config.schema import ListOf
 from meterhub.config.types import (
     address,
+    amount,
     boolean,
     choice,
     cron,
@@ -23,6 +24,7 @@ from meterhub.config.types import (
     seconds,
     text,
     time_zone,
+    url,
     whole,
 )
 
@@ -62,6 +64,9 @@ HUB = {
 
 WEB = {
     vol.Optional("listen", default="127.0.0.1:8645", description="where pages and the API are served"): host_port(),
+    vol.Optional(
+        "public_url", default="", description="where tenants and payment companies reach it from outside"
+    ): url(empty=True),
     vol.Optional(
         "https", default="auto", description="auto marks cookies secure when the request came by HTTPS"
     ): choice("auto", "always"),
@@ -140,6 +145,30 @@ TARGET = {
     vol.Optional("site", description="meters of this site"): identifier(),
 }
 
+PAYMENT = {
+    vol.Required("id", description="id of the merchant account; it stands in the address of its notices"): identifier(),
+    vol.Required("type", description="payment company, from a plugin; further keys are those of the company"): key(),
+    vol.Optional("name", default="", description="what people call it"): text(100, empty=True),
+    vol.Optional("site", default="", description="takes money for this site alone; for all when left out"): text(
+        64, empty=True
+    ),
+    vol.Optional("disabled", default=False, description="leave it out for now"): boolean(),
+}
+
+MONEY = {
+    vol.Optional("order_time", default="15m", description="how long an order can be paid"): seconds(60, 86_400),
+    vol.Optional("least", default="1.00", description="the least that one order may be"): amount(),
+    vol.Optional("most", default="5000.00", description="the most that one order may be"): amount(),
+    vol.Optional("tiles", default=list, description="amounts that the tenant's page offers"): ListOf(
+        amount(), maximum=12
+    ),
+    vol.Optional(
+        "late", default="person", description="what becomes of money that comes after an order's time"
+    ): choice("person", "apply", "refund"),
+    vol.Optional("no_cut_from", default=20, description="hour from which nobody is cut off"): whole(0, 24),
+    vol.Optional("no_cut_to", default=8, description="hour from which one may be cut off again"): whole(0, 24),
+}
+
 SCHEDULE = {
     vol.Required("id", description="id of the schedule"): identifier(),
     vol.Optional("name", default="", description="what people call it"): text(100, empty=True),
@@ -166,6 +195,8 @@ SECTIONS: dict[str, dict[Any, Any]] = {
     "links": LINK,
     "collectors": COLLECTOR,
     "meters": METER,
+    "payments": PAYMENT,
+    "money": MONEY,
     "schedules": SCHEDULE,
     "automations": {},
 }

@@ -30,6 +30,8 @@ MAX_TEXT = 1000
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _KEY = re.compile(r"[a-z0-9_]{1,64}")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_AMOUNT = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _CRON = re.compile(r"[0-9A-Za-z*,/#-]+")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -307,3 +309,27 @@ def mapping() -> Type:
         return value
 
     return Type("mapping", "a mapping of keys and values", convert)
+
+
+def amount() -> Type:
+    """An amount of money in yuan, as whole fen."""
+
+    def convert(value: Any) -> int:
+        found = _AMOUNT.fullmatch(words_of(value))
+        if found is None:
+            raise ValueError
+        return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+
+    return Type("amount", "an amount of money such as 50 or 50.00", convert)
+
+
+def url(*, empty: bool = False) -> Type:
+    """An address that begins with http:// or https://, without query and without a slash at its end."""
+
+    def convert(value: Any) -> str:
+        words = words_of(value).rstrip("/")
+        if not (words == "" and empty) and not _URL.fullmatch(words):
+            raise ValueError
+        return words
+
+    return Type("url", "an address such as https://pay.example.org", convert)

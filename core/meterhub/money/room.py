@@ -50,6 +50,7 @@ class Money:
         self._store = store
         self._clock = clock
         self.policy = policy
+        self.ask = outside.ask
         self.merchants = outside.merchants
         self.outbox = Outbox(store, clock, outside.spawn)
         self._settling = Settling(policy, self.outbox)
@@ -77,6 +78,10 @@ class Money:
             return order
 
         return await self.transact(write)
+
+    def new_link(self) -> str:
+        """The unguessable end of a tenant page's address."""
+        return f"r{self._clock.random.getrandbits(64):016x}"
 
     async def notice(self, provider: str, account_id: str, notice: Notice) -> NoticeAnswer:
         """Take a notice of a payment company and say what it wants to hear.

@@ -127,6 +127,16 @@ CORE = (
         {"en": "Add and remove meters", "zh": "添加和移除表计", "ja": "メーターを追加・削除する"},
         (MANAGER,),
     ),
+    Permission("money.view", {"en": "See money", "zh": "查看账务", "ja": "入出金を見る"}, (MANAGER,)),
+    Permission(
+        "money.sell",
+        {"en": "Open accounts and sell credit", "zh": "开户和售电", "ja": "口座開設と販売"},
+        (MANAGER,),
+    ),
+    Permission(
+        "money.decide",
+        {"en": "Give money back and decide doubtful cases", "zh": "退款和处理异常", "ja": "返金と要確認の処理"},
+    ),
     Permission("collector.view", {"en": "See collectors", "zh": "查看采集器", "ja": "集中器を見る"}, (MANAGER, VIEWER)),
     Permission(
         "collector.edit", {"en": "Pair collectors", "zh": "配对采集器", "ja": "集約装置を組み合わせる"}, (MANAGER,)

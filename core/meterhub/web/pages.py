@@ -27,7 +27,7 @@ from meterhub.web.tables import Rows
 MINUTES = 60
 MAX_RECENT = 200
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-GROUPS = (mark("Estate"), mark("People"), mark("System"))
+GROUPS = (mark("Estate"), mark("Money"), mark("People"), mark("System"))
 MAIN_COLLECTIONS = ("devices", "meters", "collectors")
 
 

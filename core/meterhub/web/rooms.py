@@ -19,6 +19,7 @@ from meterhub.errors import MeterHubError
 from meterhub.field.collector import Collector
 from meterhub.field.line import Line
 from meterhub.field.protocol import Protocol
+from meterhub.money.room import Money
 from meterhub.people.people import People
 from meterhub.plugins import Plugin
 from meterhub.schedules import Schedules
@@ -63,6 +64,7 @@ class Rooms:
     spells: Callable[[str, int, int], Awaitable[Sequence[Mapping[str, Any]]]] = _no_spells
     trusted_proxies: tuple[str, ...] = ()
     scope: str = "main"
+    money: Money | None = None
     live_path: str = "/api/v1/live"
 
 

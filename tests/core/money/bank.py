@@ -163,6 +163,16 @@ class CompanyAccount(PaymentAccount):
         return await self.company.call("test", lambda: "keys and connection work")
 
 
+SHARED = Company()
+"""The company of the plugin ``acmepay``; tests that use it begin with ``fresh()``."""
+
+
+def fresh():
+    """A company that knows nobody yet."""
+    SHARED.__init__()
+    return SHARED
+
+
 def merchant(company, account_id="court", scope="", name="acme"):
     return Merchant(
         account_id, PaymentType(name, {"en": name}, {}, lambda ctx, options: None), CompanyAccount(company), scope

@@ -1,0 +1,168 @@
+"""The actions of money: what managers do at the counter, for pages, the API and scripts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from meterhub.actions import Action, Call, Danger
+from meterhub.errors import BadInput, NotAllowed
+from meterhub.money.accounts import Opening
+from meterhub.money.amount import parse_yuan
+from meterhub.money.orders import Wish
+from meterhub.money.purse import PurseReading
+from meterhub.money.room import Money
+from meterhub.money.states import Mode
+
+DECISIONS = ("arrived", "not_arrived", "adopt_count", "send_again")
+UTILITIES = {"energy": "energy", "volume": "water", "heat": "heat", "gas": "gas"}
+
+
+def _title(en: str, zh: str, ja: str) -> Mapping[str, str]:
+    return {"en": en, "zh": zh, "ja": ja}
+
+
+class MoneyActions:
+    """The handlers of the ``money.*`` actions."""
+
+    def __init__(self, money: Money) -> None:
+        self._money = money
+        self._counter = money.counter
+
+    def actions(self) -> list[Action]:
+        """The actions to register."""
+        return [*self._selling(), *self._deciding()]
+
+    def _selling(self) -> list[Action]:
+        sell = "money.sell"
+        return [
+            Action(
+                "money.open_account", _title("Open account", "开户", "口座開設"), sell, self.open_account,
+                target="meter", danger=Danger.CONFIRM,
+                schema={
+                    vol.Required("mode"): vol.In([str(one) for one in Mode]),
+                    vol.Optional("holder", default=""): str,
+                },
+            ),
+            Action(
+                "money.sell", _title("Sell credit for cash", "现金售电", "現金で販売"), sell, self.sell,
+                target="meter", danger=Danger.CONFIRM, schema={vol.Required("amount"): str},
+            ),
+            Action(
+                "money.freeze_account", _title("Take no more orders", "停止充值", "受付停止"), sell, self.freeze,
+                danger=Danger.CONFIRM, schema={vol.Required("account"): str},
+            ),
+            Action(
+                "money.test_merchant", _title("Test payment account", "测试商户号", "加盟店口座を試す"), "money.view",
+                self.test, schema={vol.Required("account"): str}, durable=False,
+            ),
+        ]  # fmt: skip
+
+    def _deciding(self) -> list[Action]:
+        decide, reason = "money.decide", {vol.Required("reason"): str}
+        return [
+            Action(
+                "money.refund", _title("Give money back", "退款", "返金"), decide, self.refund, danger=Danger.REASON,
+                schema={vol.Required("payment"): int, vol.Required("amount"): str, **reason},
+            ),
+            Action(
+                "money.apply_late", _title("Credit a late payment", "补入迟到付款", "遅延入金を充当"), decide,
+                self.apply_late, danger=Danger.CONFIRM, schema={vol.Required("payment"): int},
+            ),
+            Action(
+                "money.decide_delivery", _title("Decide a delivery", "处理充值下发", "入金配信を決める"), decide,
+                self.decide_delivery, danger=Danger.REASON,
+                schema={vol.Required("order"): str, vol.Required("decision"): vol.In(DECISIONS), **reason},
+            ),
+            Action(
+                "money.close_account", _title("Close account", "销户", "口座閉鎖"), decide, self.close,
+                danger=Danger.REASON,
+                schema={vol.Required("account"): str, vol.Optional("meter_credit", default="0"): str},
+            ),
+        ]  # fmt: skip
+
+    async def open_account(self, call: Call) -> dict[str, Any]:
+        """Read the meter's purse where it has one, and open an account of the wanted mode."""
+        device, mode = call.target, Mode(call.params["mode"])
+        count = None
+        if mode is Mode.METER:
+            if "meter.credit" not in device.commands:
+                raise BadInput(f"{device.id} keeps no credit itself", hint="choose server or postpaid")
+            call.sent()
+            answer = await self._money.ask("meter.balance", device.id, {}, "", str(call.cause))
+            if not answer.ok:
+                raise BadInput(f"the purse of {device.id} cannot be read: {answer.message}", hint="try again later")
+            count = PurseReading.of(answer.result).count
+        opening = Opening(
+            device.id, device.operator, device.scope, mode, self._money.new_link(), call.actor.id,
+            utility=self._utility(device), holder=call.params["holder"], purchase_count=count,
+        )  # fmt: skip
+        account = await self._counter.open_account(opening)
+        return {"account": account["id"], "link": f"/pay/{account['link']}"}
+
+    async def sell(self, call: Call) -> dict[str, Any]:
+        """Sell for cash; the run's key is the order's, so that pressing twice is one sale."""
+        account = await self._money.one("money.account_of_meter", name=call.target.id)
+        key = (call.run.key or call.run.id) if call.run is not None else ""
+        wish = Wish(account["id"], parse_yuan(call.params["amount"]), key, call.actor.id)
+        order = await self._counter.sell_for_cash(wish)
+        return {"order": order["no"]}
+
+    async def refund(self, call: Call) -> dict[str, Any]:
+        """Give a payment, or part of it, back."""
+        payment = await self._money.one("money.payment", id=call.params["payment"])
+        await self._allowed(call, payment["order_no"])
+        fen = parse_yuan(call.params["amount"])
+        refund = await self._counter.refund(payment["id"], fen, call.params["reason"], call.actor.id)
+        return {"refund": refund["no"]}
+
+    async def apply_late(self, call: Call) -> dict[str, Any]:
+        """Let a late payment do what its order wanted."""
+        payment = await self._money.one("money.payment", id=call.params["payment"])
+        await self._allowed(call, payment["order_no"])
+        await self._counter.apply_late(payment["id"], call.actor.id)
+        return {"order": payment["order_no"]}
+
+    async def decide_delivery(self, call: Call) -> dict[str, Any]:
+        """Decide on a delivery that waits for a person."""
+        await self._allowed(call, call.params["order"])
+        delivery = await self._counter.resolve_delivery(
+            call.params["order"], call.params["decision"], call.params["reason"], call.actor.id
+        )
+        return {"state": delivery["state"]}
+
+    async def freeze(self, call: Call) -> dict[str, Any]:
+        """The first step to the end of an account."""
+        await self._account_allowed(call)
+        account = await self._counter.freeze(call.params["account"], call.actor.id)
+        return {"state": account["state"]}
+
+    async def close(self, call: Call) -> dict[str, Any]:
+        """The last step to the end of an account."""
+        await self._account_allowed(call)
+        fen = parse_yuan(call.params["meter_credit"])
+        account = await self._counter.close_account(call.params["account"], fen, call.actor.id)
+        return {"state": account["state"]}
+
+    async def test(self, call: Call) -> dict[str, Any]:
+        """Try keys and connection of a merchant account; no money moves."""
+        return {"says": await self._money.merchants.get(call.params["account"]).account.test()}
+
+    async def _allowed(self, call: Call, order_no: str) -> None:
+        """The right is checked at the place of the order. Money without an order is the operator's own."""
+        rows = await self._money.all("money.order", no=order_no)
+        self._at(call, rows[0]["scope"] if rows else self._money.policy.operator)
+
+    async def _account_allowed(self, call: Call) -> None:
+        account = await self._money.one("money.account", id=call.params["account"])
+        self._at(call, account["scope"])
+
+    def _at(self, call: Call, scope: str) -> None:
+        if not call.actor.may(call.action.permission, scope):
+            raise NotAllowed("you may not do this here", hint=f"it needs {call.action.permission}")
+
+    def _utility(self, device: Any) -> str:
+        meanings = [entity.definition.meaning for entity in device.entities]
+        return next((UTILITIES[one] for one in meanings if one in UTILITIES), "energy")

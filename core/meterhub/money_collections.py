@@ -1,0 +1,138 @@
+"""The collections of money: accounts, orders, payments, deliveries, refunds, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meterhub.collection_table import TableSource
+from meterhub.collections import Collection, Field
+from meterhub.store.engine import Store
+from meterhub.texts import mark
+
+Text = Mapping[str, str]
+VIEW = "money.view"
+GROUP = mark("Money")
+
+
+def _text(en: str, zh: str, ja: str) -> Text:
+    return {"en": en, "zh": zh, "ja": ja}
+
+
+STATES: Mapping[str, Text] = {
+    "created": _text("Created", "已创建", "作成済み"),
+    "paying": _text("Being paid", "支付中", "支払中"),
+    "paid": _text("Paid", "已支付", "支払済み"),
+    "fulfilled": _text("Done", "已完成", "完了"),
+    "refunding": _text("Being given back", "退款中", "返金中"),
+    "refunded": _text("Given back", "已退款", "返金済み"),
+    "expired": _text("Time over", "已过期", "期限切れ"),
+    "planned": _text("Waits for the meter", "待下发", "送信待ち"),
+    "sending": _text("Being sent", "下发中", "送信中"),
+    "unknown": _text("In doubt", "结果未知", "結果不明"),
+    "confirmed": _text("On the meter", "已到表", "メーター着"),
+    "not_delivered": _text("Not delivered", "未到表", "未着"),
+    "requested": _text("Requested", "已申请", "申請済み"),
+    "processing": _text("At work", "处理中", "処理中"),
+    "done": _text("Done", "已完成", "完了"),
+    "abnormal": _text("Needs a person", "异常", "要対応"),
+    "closed": _text("Closed", "已关闭", "終了"),
+    "open": _text("Open", "正常", "利用中"),
+    "closing": _text("Being closed", "销户中", "閉鎖中"),
+    "waiting": _text("Waiting", "等待中", "待機中"),
+    "no_way": _text("No way to send", "无发送通道", "送信手段なし"),
+    "first": _text("For its order", "正常付款", "通常"),
+    "second": _text("Second payment", "重复付款", "二重払い"),
+    "late": _text("Late payment", "迟到付款", "遅延入金"),
+    "unmatched": _text("Without an order", "无对应订单", "注文なし"),
+    "meter": _text("In the meter", "表内余额", "メーター内"),
+    "server": _text("On the server", "服务器余额", "サーバー残高"),
+    "postpaid": _text("Paid later", "后付费", "後払い"),
+}
+
+
+def _choice(name: str, label: Text, *words: str) -> Field:
+    labels = {word: STATES[word] for word in words}
+    return Field(name, label, "choice", choices=words, choice_labels=labels, filter=True)
+
+
+STATE, AMOUNT = _text("State", "状态", "状態"), _text("Amount", "金额", "金額")
+ORDER, METER = _text("Order", "订单", "注文"), _text("Meter", "表计", "メーター")
+TIME, ACCOUNT = _text("Time", "时间", "日時"), _text("Account", "账户", "口座")
+COMPANY = _text("Company", "支付渠道", "決済会社")
+NUMBER = _text("Number", "编号", "番号")
+
+ACCOUNTS = (
+    Field("id", ACCOUNT, search=True),
+    Field("meter", METER, search=True),
+    Field("holder", _text("Customer", "户名", "契約者"), search=True),
+    _choice("mode", _text("Credit", "余额位置", "残高の場所"), "meter", "server", "postpaid"),
+    _choice("state", STATE, "open", "closing", "closed"),
+    Field("link", _text("Tenant's page", "缴费链接", "支払ページ"), sort=False),
+    Field("opened_ms", _text("Opened", "开户时间", "開設日時"), "time"),
+)
+ORDERS = (
+    Field("id", ORDER, search=True),
+    Field("account", ACCOUNT, search=True),
+    Field("meter", METER, search=True),
+    Field("amount_fen", AMOUNT, "money"),
+    _choice("state", STATE, "created", "paying", "paid", "fulfilled", "refunding", "refunded", "expired"),
+    Field("created_ms", _text("Created", "创建时间", "作成日時"), "time"),
+    Field("paid_ms", _text("Paid", "支付时间", "支払日時"), "time"),
+    Field("created_by", _text("By", "操作者", "操作者"), column=False),
+)
+PAYMENTS = (
+    Field("id", NUMBER, "number"),
+    Field("order_no", ORDER, search=True),
+    Field("provider", COMPANY, filter=True),
+    Field("transaction_id", _text("Transaction", "交易号", "取引番号"), search=True),
+    Field("amount_fen", AMOUNT, "money"),
+    _choice("kind", _text("Kind", "类型", "種別"), "first", "second", "late", "unmatched"),
+    Field("source", _text("Told by", "来源", "通知元"), filter=True, column=False),
+    Field("paid_ms", TIME, "time"),
+)
+DELIVERIES = (
+    Field("id", NUMBER, "number"),
+    Field("order_no", ORDER, search=True),
+    Field("meter", METER, search=True),
+    Field("amount_fen", AMOUNT, "money"),
+    Field("number", _text("Purchase number", "购电次数", "購入番号"), "number"),
+    _choice("state", STATE, "planned", "sending", "unknown", "confirmed", "not_delivered"),
+    Field("needs_person", _text("Needs a person", "需人工处理", "要対応"), "boolean", filter=True),
+    Field("error", _text("Reason", "原因", "理由"), search=True),
+    Field("confirmed_ms", _text("On the meter", "到表时间", "到着日時"), "time"),
+)
+REFUNDS = (
+    Field("id", NUMBER, search=True),
+    Field("order_no", ORDER, search=True),
+    Field("amount_fen", AMOUNT, "money"),
+    _choice("state", STATE, "requested", "unknown", "processing", "done", "abnormal", "closed"),
+    Field("reason", _text("Reason", "原因", "理由"), search=True),
+    Field("created_by", _text("By", "操作者", "操作者"), search=True),
+    Field("created_ms", TIME, "time"),
+)
+MESSAGES = (
+    Field("id", NUMBER, "number"),
+    Field("key", ORDER, search=True),
+    _choice("state", STATE, "waiting", "done", "no_way"),
+    Field("tries", _text("Tries", "次数", "試行"), "number"),
+    Field("error", _text("Reason", "原因", "理由"), search=True),
+    Field("created_ms", TIME, "time"),
+)
+
+
+def money_collections(store: Store) -> list[Collection]:
+    """The collections; whoever sees money sees that of the whole operator."""
+
+    def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
+        source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
+        link = (lambda row: f"/orders/{row[order]}") if order else None
+        return Collection(name, title, fields, source, VIEW, group=GROUP, icon=icon, row_link=link)
+
+    return [
+        make("orders", _text("Orders", "订单", "注文"), ORDERS, "-created_ms", "list", "id"),
+        make("payments", _text("Payments", "付款", "入金"), PAYMENTS, "-id", "list", "order_no"),
+        make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "list", "order_no"),
+        make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "list", "order_no"),
+        make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "list", ""),
+        make("messages", _text("Messages", "消息", "通知"), MESSAGES, "-id", "list", ""),
+    ]
