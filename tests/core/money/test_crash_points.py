@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from bank import Purse
-from conftest import Till
 from stops import Stopped, StoppingStore, Stops
+from till_house import Till
 
 from meterhub.errors import MeterHubError
 from meterhub.money.statements import PaymentState

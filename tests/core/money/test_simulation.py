@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 from bank import Purse
-from conftest import Till
 from stops import Stopped, StoppingStore, Stops
+from till_house import Till
 
 from meterhub.errors import MeterHubError
 from meterhub.money.policy import LateRule, Policy
