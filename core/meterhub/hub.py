@@ -32,7 +32,6 @@ from meterhub.line_doctor import LineDoctor
 from meterhub.meter_actions import MeterActions
 from meterhub.meter_book import MeterBook
 from meterhub.money.room import Money
-from meterhub.money_actions import MoneyActions
 from meterhub.money_collections import money_collections
 from meterhub.money_room import open_merchants, open_money
 from meterhub.pairing import Pairing
@@ -252,8 +251,6 @@ class Hub:
         own = [*estate_collections(self.estate, self.book), *people_collections(self.store, self.people, self.clock)]
         own += [self.pairing.collection(), *finder.collections()]
         self.money = open_money(self.site, registry, self.store, self.clock, self.actions, self.people, self.spawn)
-        for one in MoneyActions(self.money).actions():
-            self.actions.register(one)
         own += money_collections(self.store)
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):

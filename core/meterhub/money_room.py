@@ -17,6 +17,7 @@ from meterhub.money.asking import Answer, Ask
 from meterhub.money.merchants import Merchant, Merchants
 from meterhub.money.policy import LateRule, Policy
 from meterhub.money.room import Money, Outside
+from meterhub.money_actions import MoneyActions
 from meterhub.people.audit import Entry
 from meterhub.people.people import People
 from meterhub.plugins import Plugins
@@ -109,10 +110,13 @@ def open_money(
     people: People,
     spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
 ) -> Money:
-    """The room of money of a site."""
+    """The room of money of a site; its actions are registered."""
 
     def note(tx: Transaction, action: str, target: str, by: str, after: Mapping[str, Any]) -> None:
         people.audit.write(tx, Entry(action, target, by, site.hub.operator, after=after))
 
     outside = Outside(asker(actions), spawn, registry.merchants, note, site.web.public_url, site.hub.time_zone)
-    return Money(store, clock, policy_of(site), outside)
+    money = Money(store, clock, policy_of(site), outside)
+    for action in MoneyActions(money).actions():
+        actions.register(action)
+    return money
