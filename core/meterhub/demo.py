@@ -16,8 +16,8 @@ BLOCKS = "ABC"
 ROOMS_PER_FLOOR = 5
 WATER_SHARE = 6
 """One meter of so many counts water."""
-WATER_PROFILES = ("cjt188-water-prepaid", "mbus-water-valve", "cjt188-water-2018", "mbus-water")
-"""Both dialects that two-wire buses carry."""
+WATER_PROFILES = ("cjt188-water-prepaid", "mbus-water-valve", "cjt188-water-2018", "mbus-water", "mbus-heat")
+"""Both dialects that two-wire buses carry, and a heat meter among them."""
 SITE_FILE = "site.yaml"
 
 HEAD = """\
@@ -57,7 +57,7 @@ METER = (
     " place: Block {block} / {floor} / {room}}}\n"
 )
 WATER_METER = (
-    '  - {{id: {id}-water, line: c{number}-a, profile: {profile}, address: "{address}",'
+    '  - {{id: {id}-{kind}, line: c{number}-a, profile: {profile}, address: "{address}",'
     " place: Block {block} / {floor} / {room}}}\n"
 )
 
@@ -93,7 +93,8 @@ def _meter(count: int) -> str:
 def _water_meter(count: int) -> str:
     profile = WATER_PROFILES[count % len(WATER_PROFILES)]
     address = 26_000_000 + count + 1 if profile.startswith("mbus") else 20_260_100_000_000 + count + 1
-    return WATER_METER.format(**_room(count), number=len(BLOCKS) + 1, profile=profile, address=address)
+    kind = "heat" if "heat" in profile else "water"
+    return WATER_METER.format(**_room(count), number=len(BLOCKS) + 1, profile=profile, address=address, kind=kind)
 
 
 def _room(count: int) -> dict[str, str | int]:

@@ -2,7 +2,7 @@
 
 A search is begun by ``collector.find_meters``, stopped by ``collector.stop_search``, and goes on where it was when it
 is begun again. It asks at background priority: each of its questions waits for everything else on the line. What was
-found stands in the collection ``found_meters``; a click on a row opens the form that takes it into the estate.
+found stands in the collection ``found-meters``; a click on a row opens the form that takes it into the estate.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Finder:
         hunt.state = "failed"
 
     def collections(self) -> list[Collection]:
-        """The collections ``searches`` and ``found_meters``."""
+        """The collections ``searches`` and ``found-meters``."""
         hunts = ListSource(self.hunts.values, _search_row, SEARCH_FIELDS, "collector.view", lambda one: self._scope)
         found = ListSource(self._found, lambda row: row, FOUND_FIELDS, "collector.view", lambda row: self._scope)
         return [
@@ -164,7 +164,7 @@ class Finder:
                 icon="collector",
             ),
             Collection(
-                "found_meters",
+                "found-meters",
                 _text("Found meters", "搜索到的表计", "見つかったメーター"),
                 FOUND_FIELDS,
                 found,

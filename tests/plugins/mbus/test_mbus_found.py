@@ -53,7 +53,7 @@ async def test_a_line_is_searched_in_the_background_and_progress_is_shown(home, 
     assert search["state"] == "searching" and 0 < search["percent"] < 100 and search["asked"] > 5
     search = await searched(home, clock)
     assert search["state"] == "done" and search["percent"] == 100 and search["found"] == 4
-    found = {row["address"]: row for row in await rows(home, "found_meters")}
+    found = {row["address"]: row for row in await rows(home, "found-meters")}
     assert found["12345679-MHB-01-04"]["meter"] == "h-1"
     assert found["20000001-ELS-0A-07"]["model"] == "elster-falcon-mbus" and not found["20000001-ELS-0A-07"]["meter"]
 
@@ -92,8 +92,8 @@ async def test_a_search_waits_for_a_collector_that_went_away(home, sim, clock):
 async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart(home, hub, clock):
     await home.act("collector.find_meters", "c1", FIND)
     await searched(home, clock)
-    meters, found = home.collections["meters"], home.collections["found_meters"]
-    row = next(one for one in await rows(home, "found_meters") if one["address"] == "20000001-ELS-0A-07")
+    meters, found = home.collections["meters"], home.collections["found-meters"]
+    row = next(one for one in await rows(home, "found-meters") if one["address"] == "20000001-ELS-0A-07")
     assert found.row_link(row) == (
         "/meters/new?id=m-c1-a-20000001-els-0a-07&line=c1-a&address=20000001-ELS-0A-07&model=elster-falcon-mbus"
     )
@@ -101,7 +101,7 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
         System(), {"id": "w-9", "line": "c1-a", "address": row["address"], "model": row["model"]}
     )
     assert (await home.act("meter.read", "w-9")).result["values"]["volume"] == "0.001"
-    row = next(one for one in await rows(home, "found_meters") if one["address"] == "20000001-ELS-0A-07")
+    row = next(one for one in await rows(home, "found-meters") if one["address"] == "20000001-ELS-0A-07")
     assert row["meter"] == "w-9" and found.row_link(row) == "/meters/w-9"
     await home.stop()
     again = await hub(SITE)
