@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from cjt188_models import ADDRESS, CLOCK, FILES, World, carry_out, meter, profile
 
+from meterhub.devices.profile_file import build_profile
 from meterhub.devices.vectors import vector_mistakes
+from meterhub.errors import ConfigError
 from meterhub.testing.conformance_protocol import talk
-from meterhub_mbus.cjt188.protocol import Cjt188
+from meterhub_mbus.cjt188.protocol import PROTOCOLS, Cjt188
 
 WITH_VALVE = [name for name in FILES if "meter.open_valve" in profile(name).commands]
 
@@ -74,3 +76,24 @@ def test_addresses_stay_text():
     assert speaker.address(ADDRESS) == ADDRESS
     assert speaker.address("112233445566") == ADDRESS
     assert speaker.address("00000000ee0001") == "00000000EE0001"
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "words"),
+    [
+        ("options", {"meter_type": "1"}, "a byte is needed"),
+        ("options", {"volume_factor": "0"}, "number"),
+        ("options", {"valve_states": "open shut"}, "two or four words"),
+        ("options", {"serial": "often"}, "count, none or one byte"),
+        ("options", {"identifier_order": "both"}, "one of auto, high, low"),
+        ("options", {"utc_offset": "8"}, "offset"),
+        ("commands", {"meter.open_valve": {"identifier": "46"}}, "two bytes are needed"),
+        ("commands", {"meter.open_valve": {"motor": "1h"}}, "duration"),
+        ("commands", {"meter.credit": {"coding": "hex"}}, "one of bcd"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(section, given, words):
+    content = {"id": "mine", "extends": "cjt188-water-valve", "name": "Mine", section: given}
+    kinds = {"cjt188": (PROTOCOLS[0], Cjt188(CLOCK))}
+    with pytest.raises(ConfigError, match=words):
+        build_profile(content, kinds, known={"cjt188-water-valve": profile("cjt188-water-valve")})

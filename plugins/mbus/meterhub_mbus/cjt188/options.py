@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -21,13 +22,16 @@ COUNTING, NONE = "count", "none"
 CODINGS = ("bcd", "binary-high", "binary-low")
 
 
-def _hex(most_bytes: int, needed: str) -> Any:
-    """A validator of hex text of one to ``most_bytes`` bytes."""
+LEAST_FACTOR, MOST_FACTOR = Decimal("0.000001"), 1_000_000
+
+
+def _hex(least_bytes: int, most_bytes: int, needed: str) -> Any:
+    """A validator of hex text of so many bytes."""
 
     def convert(value: Any) -> str:
         text = str(value).upper()
-        if not 0 < len(text) <= 2 * most_bytes or len(text) % 2 or set(text) - set("0123456789ABCDEF"):
-            raise vol.Invalid(f"{needed} is needed, in hex")
+        if not 2 * least_bytes <= len(text) <= 2 * most_bytes or len(text) % 2 or set(text) - set("0123456789ABCDEF"):
+            raise vol.Invalid(f"{needed} {'is' if most_bytes == 1 else 'are'} needed, in hex")
         return text
 
     return convert
@@ -36,7 +40,7 @@ def _hex(most_bytes: int, needed: str) -> Any:
 def _serial(value: Any) -> str:
     if value in (COUNTING, NONE):
         return str(value)
-    return str(_hex(1, "count, none or one byte")(value))
+    return str(_hex(1, 1, "count, none or one byte")(value))
 
 
 def _states(value: Any) -> tuple[str, ...]:
@@ -47,7 +51,9 @@ def _states(value: Any) -> tuple[str, ...]:
 
 
 OPTIONS: dict[Any, Any] = {
-    vol.Optional("meter_type", description="T: 10 cold water, 11 hot water, 20 heat, 30 gas …; 10"): _hex(1, "a byte"),
+    vol.Optional("meter_type", description="T: 10 cold water, 11 hot water, 20 heat, 30 gas …; 10"): _hex(
+        1, 1, "a byte"
+    ),
     vol.Optional("edition", description="2004 or 2018; 2004"): types.choice("2004", "2018"),
     vol.Optional("identifier_order", description="byte of an identifier sent first; auto"): types.choice(
         AUTO, HIGH, LOW
@@ -59,7 +65,9 @@ OPTIONS: dict[Any, Any] = {
         AUTO, FIRST, LAST
     ),
     vol.Optional("unit", description="unit of totals sent without a known code, such as m³"): types.choice(*FACTORS),
-    vol.Optional("volume_factor", description="what volumes are multiplied by; 1"): types.decimal(),
+    vol.Optional("volume_factor", description="what volumes are multiplied by; 1"): types.decimal(
+        LEAST_FACTOR, MOST_FACTOR
+    ),
     vol.Optional("valve_at", description="first bit of the valve's state; 0"): types.whole(0, 14),
     vol.Optional("valve_states", description="its states by code; open closed unknown fault"): _states,
     vol.Optional("battery_at", description="bit of a low battery; 2"): types.whole(0, 15),
@@ -69,10 +77,12 @@ OPTIONS: dict[Any, Any] = {
 }
 
 COMMAND_OPTIONS: dict[Any, Any] = {
-    vol.Optional("control", description="control byte in place of the standard's"): _hex(1, "a byte"),
-    vol.Optional("identifier", description="identifier in place of the standard's, such as 461C"): _hex(2, "two bytes"),
+    vol.Optional("control", description="control byte in place of the standard's"): _hex(1, 1, "a byte"),
+    vol.Optional("identifier", description="identifier in place of the standard's, such as 461C"): _hex(
+        2, 2, "two bytes"
+    ),
     vol.Optional("code", description="what is written: 55 open, 99 close; further bytes where a maker wants them"): (
-        _hex(8, "bytes")
+        _hex(1, 8, "bytes")
     ),
     vol.Optional("valve", description="entity that shows the state; valve"): types.key(),
     vol.Optional("motor", description="how long the motor may take; 60s"): types.seconds(1, 90),

@@ -17,7 +17,7 @@ from meterhub.config import types
 from meterhub.errors import BadInput, ConfigError
 from meterhub_mbus.cjt188.catalogue import READ, WRITES, Field, catalogue
 from meterhub_mbus.cjt188.formats import Format, parse, scaled
-from meterhub_mbus.cjt188.options import Dialect
+from meterhub_mbus.cjt188.options import LEAST_FACTOR, MOST_FACTOR, Dialect
 from meterhub_mbus.cjt188.payload import Item
 from meterhub_mbus.cjt188.status import CLOSED, OPEN
 from meterhub_mbus.cjt188.units import FACTORS, USUAL, converted
@@ -32,7 +32,7 @@ POINT_SCHEMA: dict[Any, Any] = {
     vol.Optional("bit", description="with field status: bit 0 to 15 as true or false"): types.whole(0, 15),
     vol.Optional("invert", description="true where the bit is 0"): types.boolean(),
     vol.Optional("unit", description="unit to convert to; kWh, kW, m³, m³/h"): types.choice(*FACTORS),
-    vol.Optional("factor", description="what the value is multiplied by; 1"): types.decimal(),
+    vol.Optional("factor", description="what the value is multiplied by; 1"): types.decimal(LEAST_FACTOR, MOST_FACTOR),
     vol.Optional("at", description="with format: the byte behind the serial number where the value begins"): (
         types.whole(0, 250)
     ),
