@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_asyncio
-from mbus_slaves import PlainSlave
+from mbus_slaves import PlainSlave, crowd
 
 from meterhub.actions import System
 from meterhub.collections import Query
@@ -56,6 +56,18 @@ async def test_a_line_is_searched_in_the_background_and_progress_is_shown(home, 
     found = {row["address"]: row for row in await rows(home, "found-meters")}
     assert found["12345679-MHB-01-04"]["meter"] == "h-1"
     assert found["20000001-ELS-0A-07"]["model"] == "elster-falcon-mbus" and not found["20000001-ELS-0A-07"]["meter"]
+
+
+async def test_a_whole_line_of_250_with_numbers_used_twice_is_found_on_the_wire(hub, sim, clock):
+    one = await hub(SITE.split("meters:")[0])
+    protocol, slaves = one.reader.protocols["mbus"], crowd(250)
+    for slave in slaves:
+        slave.world = sim.world
+        sim.wires["c1-a"].add(protocol, slave)
+    await one.act("collector.find_meters", "c1", FIND)
+    search = await searched(one, clock, minutes=600)
+    assert (search["state"], search["found"], search["unresolved"]) == ("done", 250, "")
+    assert sim.wires["c1-a"].collisions > 250
 
 
 async def test_a_search_lets_everything_else_go_first(home, clock):

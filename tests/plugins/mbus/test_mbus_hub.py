@@ -76,6 +76,15 @@ async def test_a_new_speed_is_tested_there_and_the_line_comes_back(home, sim):
     assert sim.wires["c1-a"].speed == 2400 and sim.twins["w-1"].only_at == 9600
 
 
+async def test_a_meter_that_stays_at_its_speed_is_told_and_still_read(home, sim):
+    twin = sim.twins["w-1"]
+    twin._speeds = [2400]
+    twin._carry_out = lambda frame: b"\xe5"
+    run = await home.act("meter.set_speed", "w-1", {"speed": 9600})
+    assert str(run.state) == "failed" and "does not answer at 9600" in str(run.error)
+    assert sim.wires["c1-a"].speed == 2400 and (await read(home, "w-1"))["w-1"]
+
+
 async def test_a_setting_is_written(home):
     run = await home.act("meter.write", "w-1", {"entity": "due_setting", "value": "2026-12-31"})
     assert str(run.state) == "confirmed" and run.result["read_back"] == {"due_setting": "2026-12-31"}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mbus_slaves import PlainSlave
+from mbus_slaves import PlainSlave, crowd
 
-from meterhub.clock import seeded
 from meterhub.errors import LinkDown, NoAnswer
 from meterhub.field.dialogue import Ask
 from meterhub_mbus.codec import MbusCodec
@@ -127,19 +126,6 @@ def test_a_meter_without_secondary_address_is_found_by_its_primary_one():
     old.secondary = b"\xff" * 8
     old._select = lambda data: None
     assert addresses(searched(old, PlainSlave("12345678-PAD-01-07", 18))) == ["12345678-PAD-01-07", "17"]
-
-
-def crowd(count: int) -> list[PlainSlave]:
-    """Meters of a few makers with consecutive, random and twice used numbers."""
-    chance = seeded("crowd")
-    numbers = [f"{60_000_000 + step:08d}" for step in range(count // 2)]
-    numbers += [f"{chance.randrange(10**8):08d}" for _ in range(count - len(numbers) - 4)]
-    numbers += [numbers[0], numbers[1], numbers[-1], numbers[2]]
-    makers = ["KAM", "PAD", "LUG", "ITW", "SEN"]
-    return [
-        PlainSlave(f"{number}-{makers[at % 5]}-{at % 3:02X}-{(4, 6, 7)[at % 3]:02X}#{at:08d}", at % 251)
-        for at, number in enumerate(numbers)
-    ]
 
 
 @pytest.fixture(scope="module")
