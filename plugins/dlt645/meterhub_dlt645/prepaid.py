@@ -87,9 +87,10 @@ def _in_already(purse: Purse, standing: Standing, number: int) -> bool:
 
 def _check_number(meter: Meter, purse: Purse, before: Standing, number: int) -> None:
     """A number that skips one would be refused by the meter anyway, and would hide a lost purchase."""
-    if purse.counts and before.count is not None and number != before.count + 1:
+    last = before.count or 0
+    if purse.counts and number != last + 1:
         raise Refused(
-            f"the meter's last purchase is number {before.count}, so the next one is {before.count + 1}, not {number}",
+            f"the meter's last purchase is number {last}, so the next one is {last + 1}, not {number}",
             where=meter.id,
             reasons=("recharge count wrong",),
             hint="a purchase is missing in the books or at the meter: compare them before crediting",
@@ -120,7 +121,11 @@ def _judge(
 ) -> CommandReply:
     """Whether the money is in, by what the meter says now. Raises ``NoAnswer`` while that is not known."""
     detail = told(after) | {"number": purchase.number, "already": repeated, "acknowledged": silence is None}
-    if _in_already(purse, after, purchase.number) if purse.counts else repeated or _moved(purchase, before, after):
+    if purse.counts and after.count is not None:
+        done = after.count >= purchase.number
+    else:
+        done = _moved(purchase, before, after) or (repeated and not purse.counts)
+    if done:
         return CommandReply(detail=detail)
     if silence is not None:
         silence.hint = "nobody knows whether the meter has it: call again with the same number, never with another"

@@ -32,7 +32,8 @@ MONEY = parse("XXXXXX.XX")
 
 @dataclass(slots=True)
 class Standing:
-    """What a purse says. Money in fen; ``count`` is the number of the last purchase, None where it has none."""
+    """What a purse says. Money in fen; ``count`` is the number of the last purchase, None where the meter has none yet,
+    does not tell it, or keeps no count."""
 
     count: int | None
     remaining: int | None
@@ -80,7 +81,7 @@ class National(Purse):
         count = yield from _number(talk, "03330201")
         remaining = yield from _number(talk, "00900200")
         overdrawn = yield from _number(talk, "00900201")
-        return Standing(count or 0, remaining, overdrawn or 0)
+        return Standing(count, remaining, overdrawn or 0)
 
     def content(self, talk: Talk, purchase: Purchase, signer: Signer, params: Mapping[str, Any]) -> bytes:
         """Amount and count in binary, customer number in BCD."""

@@ -104,6 +104,13 @@ def test_a_repeated_purchase_counts_only_when_the_count_shows_it():
     assert twin.state.credited_fen == 0
 
 
+def test_where_the_count_is_not_told_the_balance_proves_it():
+    one, twin, _ = prepaid("national")
+    twin.refuse.add("03330201")
+    _, reply = act(one, twin, "meter.credit", amount="10", number=1)
+    assert reply.detail["count"] is None and twin.state.credited_fen == 1000
+
+
 def test_opening_an_account_and_refunds():
     one, twin, _ = prepaid("national")
     twin.purse.opened = False
