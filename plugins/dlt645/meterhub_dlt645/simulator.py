@@ -17,12 +17,14 @@ from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import Format
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
 from meterhub_dlt645.twin_fields import MAKERS_OWN, data_of, makers_data
+from meterhub_dlt645.twin_knobs import Knobs
 from meterhub_dlt645.twin_load import load_data
 from meterhub_dlt645.twin_prices import in_use
 from meterhub_dlt645.twin_programming import NO_SUCH_DATA, PROGRAMMING, PROTECTED
 from meterhub_dlt645.twin_purse import TwinPurse
 from meterhub_dlt645.twin_state import TwinState
 from meterhub_dlt645.twin_values import ALL_TARIFFS, SOURCES_1997, SOURCES_2007, Source, frozen
+from meterhub_dlt645.values import END_OF_BLOCK
 
 Parts = tuple[tuple[Source | None, Format], ...]
 SOURCES: Mapping[str, Mapping[str, Source]] = {"2007": SOURCES_2007, "1997": SOURCES_1997}
@@ -40,20 +42,12 @@ LONGEST_DATA = 200
 """Bytes of the data field of one answer; more go into follow-on frames."""
 
 
-class Twin(SimulatedMeter):
-    """One meter. The knobs make it misbehave: ``silent`` (dead), ``lose_next`` (does as told, but the answer is lost),
-    ``corrupt_next`` (spoils a byte of the answer), ``refuse`` (identifiers it does not know), ``event_waits`` (sets D5
-    although its data are complete), ``echo_wildcard`` (answers under the address that was asked), ``cut_at`` (bytes of
-    an answer), ``button_pressed`` (False: no new address), ``no_blocks`` (refuses FF blocks), ``needs_button`` (a relay
-    that may close waits for ``press_button``), ``takes_half`` (refuses a parameter block and keeps half of it)."""
+class Twin(Knobs, SimulatedMeter):
+    """One meter, which its knobs make misbehave."""
 
     def __init__(self, edition: str, meter: Meter, world: Any) -> None:
-        self.silent = self.lose_next = self.corrupt_next = False
-        self.event_waits = self.echo_wildcard = self.no_blocks = False
-        self.button_pressed = True
-        self.needs_button = self.takes_half = False
-        self.cut_at = LONGEST_DATA
-        self.refuse: set[str] = set()
+        super().__init__(LONGEST_DATA)
+        self._late = b""
         self.edition = edition
         self.commands = meter.commands
         self._identifiers = frozenset(point.identifier for point in meter.points.values())
@@ -89,7 +83,15 @@ class Twin(SimulatedMeter):
         if self.corrupt_next:
             self.corrupt_next = False
             return said.raw[:-2] + bytes((said.raw[-2] ^ 0x5A, said.raw[-1]))
-        return said.raw
+        return self._in_time(b"\xfe" * self.preamble + said.raw)
+
+    def _in_time(self, answer: bytes) -> bytes | None:
+        """The answer, after one that is late; None for one that will be."""
+        before, self._late = self._late, b""
+        if self.late_next:
+            self.late_next, self._late = False, answer
+            return None
+        return before + answer
 
     def push(self, identifier: str = "80808080") -> bytes:
         """What nobody asked for, as meters with their own modem send it: a keep-alive, or an identifier's data."""
@@ -151,7 +153,9 @@ class Twin(SimulatedMeter):
         data = self.data(identifier, frame.payload) if known and identifier else None
         if data is None or identifier is None:
             return self.refuse_to(frame, NO_SUCH_DATA)
-        self._rest = data
+        layout = catalogue(self.edition).find(identifier)
+        ended = self.ends_blocks and layout is not None and layout.repeats
+        self._rest = data + END_OF_BLOCK if ended else data
         return self._part(frame.control, identifier, b"")
 
     def _part(self, control: int, identifier: str, tail: bytes) -> Frame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meterhub_dlt645.formats import parse
 from meterhub_dlt645.frame import FROM_METER, Frame
 from meterhub_dlt645.twin_events import CLOSED, TRIPPED, Event
+from meterhub_dlt645.words import REASONS_RELAY
 
 if TYPE_CHECKING:
     from meterhub_dlt645.simulator import Twin
@@ -22,10 +23,10 @@ def remote(twin: Twin, frame: Frame) -> Frame:
         return twin.refuse_to(frame, WRONG_PASSWORD)
     until = parse("YYMMDDhhmmss").decode(data[10:16])
     if len(data) != 16 or (until is not None and state.has_passed(str(until))):
-        return twin.refuse_to(frame, OTHER_ERROR)
+        return _refused(twin, frame, "time tag invalid")
     command, delay_s = data[8], data[9] * FIVE_MINUTES_S
     if command in (0x1A, 0x1D, 0x1E) and state.keep_power:
-        return twin.refuse_to(frame, OTHER_ERROR)
+        return _refused(twin, frame, "trip refused by keep-power")
     was_open = state.relay_open
     if not _obey(twin, command, delay_s):
         return twin.refuse_to(frame, OTHER_ERROR)
@@ -33,6 +34,13 @@ def remote(twin: Twin, frame: Frame) -> Frame:
         kind = TRIPPED if state.relay_open else CLOSED
         state.events.add(kind, Event(state.clock_ms, data[7:3:-1].hex().upper()))
     return twin.say(frame.control | FROM_METER)
+
+
+def _refused(twin: Twin, frame: Frame, reason: str) -> Frame:
+    """One byte that says little, or two with the reason."""
+    if twin.tells_why:
+        return twin.refuse_to(frame, 1 << REASONS_RELAY.index(reason), size=2)
+    return twin.refuse_to(frame, OTHER_ERROR)
 
 
 def _obey(twin: Twin, command: int, delay_s: int) -> bool:

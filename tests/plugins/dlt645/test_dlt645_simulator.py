@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlt645_models import World, meter, protocol
 
 from meterhub.testing.conformance_protocol import talk
-from meterhub_dlt645 import encode_read
+from meterhub_dlt645 import decode_frame, encode_read
 from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.frame import build
 
@@ -173,3 +173,30 @@ def test_knobs():
     codec = Dlt645Codec()
     codec.receive(twin.push())
     assert codec.next_frame().identifier == "80808080"
+
+
+def frames_in(data: bytes) -> list:
+    codec = Dlt645Codec()
+    codec.receive(data)
+    return list(iter(codec.next_frame, None))
+
+
+def test_deviations_of_real_meters():
+    twin = twin_of()
+    block, energy = encode_read(ADDRESS, "0001FF00"), encode_read(ADDRESS, "00010000")
+    heard = twin.answer(decode_frame(block, "2007"))
+    twin.preamble, twin.ends_blocks = 4, True
+    ended = twin.answer(decode_frame(block, "2007"))
+    assert ended.startswith(b"\xfe" * 4 + b"\x68") and len(ended) == len(heard) + 5
+    assert frames_in(ended)[0].payload[-1] == 0xAA
+    twin.preamble, twin.late_next = 0, True
+    assert twin.answer(decode_frame(block, "2007")) is None
+    assert [one.identifier for one in frames_in(twin.answer(decode_frame(energy, "2007")))] == ["0001FF00", "00010000"]
+
+
+def test_reasons_in_two_bytes():
+    twin = twin_of()
+    twin.tells_why = twin.state.keep_power = True
+    open_now = bytes.fromhex("02000000 00000000 1A00 595923311299")
+    refusal = frames_in(twin.answer(build(ADDRESS, 0x1C, open_now, "2007")))[0]
+    assert refusal.refused and refusal.data == b"\x20\x00"
