@@ -120,8 +120,8 @@ class LineDoctor:
         return {
             "line": line.config.id,
             "code": finding.code,
-            "text": text,
-            "hint": hint,
+            "text": text % finding.values,
+            "hint": hint % finding.values,
             "values": dict(finding.values),
             "proof": " ".join(proof),
             "ms": finding.ms,

@@ -9,6 +9,7 @@ from meterhub.field.doctor_words import WORDS
 from meterhub.field.trace import EVENT, RECEIVED, SENT, TraceEntry
 from meterhub.testing.clock import MovableClock
 from meterhub.texts import texts_for
+from meterhub.web.runs import run_view
 from meterhub_dlt645 import encode_read, register_protocols
 from meterhub_dlt645.protocol import Dlt645
 
@@ -194,4 +195,6 @@ async def test_one_command_examines_a_line_and_tries_its_meters(hub, sim, troubl
     run = await home.act("collector.diagnose", "c1")
     assert run.state == "confirmed"
     first = run.result["findings"][0]
-    assert (first["code"], first["line"]) == (expected, "c1-a") and first["text"]
+    assert (first["code"], first["line"]) == (expected, "c1-a") and "%(" not in first["text"]
+    shown = run_view(run, home.estate["c1"], home.actions, texts_for("zh-CN"))["findings"][0]
+    assert shown["text"] and shown["text"] != first["text"] and "%(" not in shown["text"]

@@ -198,7 +198,8 @@ class DevicePages:
     def _spells(self, spells: Sequence[Spell], now_ms: int, texts: Texts) -> list[dict[str, str]]:
         zone = self._site.rooms.zone
         shown = []
-        for state, since, until, cause in reversed(spells[-MOST_SPELLS:]):
+        lasting = [one for one in spells if one[2] - one[1] >= 1000 or one is spells[-1]]
+        for state, since, until, cause in reversed(lasting[-MOST_SPELLS:]):
             begin = values.clock_time(since, zone, now_ms)
             times = f"{begin} – {values.clock_time(until, zone, now_ms)}"
             shown.append(

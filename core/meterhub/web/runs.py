@@ -8,6 +8,7 @@ from typing import Any
 from meterhub.actions import Actions
 from meterhub.devices.device import Device
 from meterhub.errors import NotFound
+from meterhub.field.doctor_words import WORDS as DOCTOR_WORDS
 from meterhub.runs import FINAL, Run, RunState
 from meterhub.texts import Texts, mark
 from meterhub.web import values
@@ -110,11 +111,11 @@ def _item(one: Any, texts: Texts) -> dict[str, str]:
 
 def _finding(one: Mapping[str, Any], texts: Texts) -> dict[str, str]:
     """A finding of the line doctor in words."""
-    text = texts(one["text"]) % one["values"]
+    text, hint = DOCTOR_WORDS[one["code"]]
     return {
         "line": one["line"],
-        "text": text,
-        "hint": texts(one["hint"]) % one["values"] if one["hint"] else "",
+        "text": texts(text) % one["values"],
+        "hint": texts(hint) % one["values"],
         "proof": one["proof"],
     }
 
