@@ -232,6 +232,6 @@ def _found_row(key: str, one: Finding, known: Mapping[tuple[str, str], str]) -> 
 def _adopt_link(row: Mapping[str, Any]) -> str:
     """The page of the meter, or the form that takes it in, filled with what is known of it."""
     if row["meter"]:
-        return f"/meters/{row['meter']}"
+        return f"/devices/{row['meter']}"
     filled = {name: row[name] for name in ("line", "address", "model")}
     return "/meters/new?" + urlencode({"id": f"m-{row['id']}", **filled})

@@ -126,6 +126,7 @@ def errors_at_fields(error: MeterHubError, fields: Sequence[dict[str, Any]]) -> 
 
 
 PARAMETERS = {
+    "afresh": mark("From the beginning"),
     "address": mark("Address"),
     "alone": mark("The meter is alone on its line"),
     "amount": mark("Amount"),
@@ -146,6 +147,7 @@ PARAMETERS = {
     "on": mark("On"),
     "output": mark("Output"),
     "prices": mark("Prices"),
+    "protocol": mark("Protocol"),
     "register": mark("Item"),
     "registration": mark("Registration packet"),
     "speed": mark("Speed in baud"),

@@ -114,7 +114,7 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
     )
     assert (await home.act("meter.read", "w-9")).result["values"]["volume"] == "0.001"
     row = next(one for one in await rows(home, "found-meters") if one["address"] == "20000001-ELS-0A-07")
-    assert row["meter"] == "w-9" and found.row_link(row) == "/meters/w-9"
+    assert row["meter"] == "w-9" and found.row_link(row) == "/devices/w-9"
     await home.stop()
     again = await hub(SITE)
     device = again.estate["w-9"]
