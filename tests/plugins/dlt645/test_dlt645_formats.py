@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterhub.errors import BadInput
+from meterhub_dlt645.catalogue import EDITIONS, catalogue
 from meterhub_dlt645.formats import parse
+from meterhub_dlt645.security import ANSWERS, REQUESTS
 
 NUMBERS = (
     "XX",
@@ -115,3 +117,38 @@ def test_what_does_not_fit_is_refused(text, value):
 def test_unknown_formats_are_named():
     with pytest.raises(ValueError, match="XXX"):
         parse("XXX")
+
+
+def every_format() -> list[str]:
+    """All formats of both catalogues and of the security commands."""
+    found = set()
+    for edition in EDITIONS:
+        known = catalogue(edition)
+        for row in known.rows:
+            identifier = row.pattern
+            for one in row.variables:
+                identifier = identifier.replace(one.name, f"{one.least:0{len(one.name)}X}")
+            layout = known.find(identifier)
+            found |= {field.format.text for field in layout.fields}
+    for texts in (*REQUESTS.values(), *ANSWERS.values()):
+        found |= {item.split()[0] for text in texts for item in text.split(", ")}
+    return sorted(found)
+
+
+decimal_bytes = st.integers(0, 99).map(lambda number: int(str(number), 16))
+
+
+@pytest.mark.parametrize("text", every_format())
+@settings(max_examples=40)
+@given(data=st.data())
+def test_every_format_of_the_catalogues_round_trips(text, data):
+    """What bytes say is encoded again to bytes that say the same; what they do not say is None."""
+    form = parse(text)
+    size = st.integers(0, 255) if data.draw(st.booleans()) else decimal_bytes
+    wire = bytes(data.draw(st.lists(size, min_size=form.size, max_size=form.size)))
+    value = form.decode(wire)
+    if value is None:
+        return
+    again = form.encode(value)
+    assert len(again) == form.size and form.decode(again) == value
+    assert isinstance(form.show(value), str)
