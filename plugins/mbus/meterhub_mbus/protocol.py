@@ -97,7 +97,7 @@ def _hex(least: int, most: int, needed: str) -> Callable[[Any], str]:
 
 def _key(value: Any) -> Any:
     """A key of 16 bytes; a secret stays one."""
-    _hex(16, 16, "a key of 16 bytes")(value)
+    _hex(16, 16, "a key of 16 bytes")(value[:] if isinstance(value, str) else "")
     return types.secret()(value)
 
 

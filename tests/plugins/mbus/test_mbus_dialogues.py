@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import voluptuous as vol
+from Crypto.Cipher import AES
 from mbus_models import protocol
 from mbus_slaves import PlainSlave
 
+from meterhub.config.nodes import Secret
 from meterhub.errors import BadFrame, LinkDown, NoAnswer, Refused
 from meterhub.field.dialogue import rehearse
 from meterhub.testing.conformance_protocol import sample_meter, talk
 from meterhub_mbus.frame import ACKNOWLEDGE, Frame, long_frame, short_frame
+from meterhub_mbus.protocol import MBUS
 from meterhub_mbus.reading import MOST_TELEGRAMS
 
 E5 = Frame(ACKNOWLEDGE)
@@ -130,6 +134,39 @@ def test_a_telegram_that_is_cut_off_gives_its_good_records_and_says_so():
     assert report.updated == [(0, 123456, "good")]
     ((place, problem),) = report.failed
     assert place == 1 and isinstance(problem, BadFrame)
+
+
+def test_an_encrypted_telegram_is_read_with_the_key_and_refused_without():
+    one = protocol()
+    key, identity = bytes(range(16)), bytes.fromhex("7856341224400107")
+    clear = bytes.fromhex("2F2F 0C13 56341200 0B3B 270100").ljust(16, b"\x2f")
+    cipher = AES.new(key, AES.MODE_CBC, iv=identity[4:6] + identity[:4] + identity[6:] + b"\x55" * 8).encrypt(clear)
+    answer = long_frame(0x08, 5, 0x72, identity + bytes.fromhex("55 00 10 05") + cipher)
+    schema = vol.Schema(dict(MBUS.schema))
+    options = schema({"key": Secret(key.hex())})
+    assert "00" not in str(options)
+    _, report = read(water(one, **options), one, [E5, answer])
+    assert [value for _, value, _ in report.updated] == [123456, 127]
+    with pytest.raises(BadFrame, match="there is no key"):
+        read(water(one), one, [E5, answer])
+    with pytest.raises(vol.Invalid):
+        schema({"key": "short"})
+
+
+@pytest.mark.parametrize(
+    ("ci", "data"),
+    [
+        (0x73, "78563412 0A 00 E9 7E 01000000 35010000"),
+        (0x78, "0C13 01000000"),
+        (0x7A, "55 00 0000 0C13 01000000"),
+        (0x76, "12345678 4024 01 07 55 00 0000 0C13 00000001"),
+    ],
+)
+def test_every_kind_of_telegram_is_read(ci, data):
+    one = protocol()
+    meter = water(one, points={"volume": {"quantity": "volume"}})
+    _, report = read(meter, one, [E5, long_frame(0x08, 5, ci, bytes.fromhex(data))])
+    assert report.updated == [(0, 1, "good")]
 
 
 def test_what_is_error_coded_is_no_number():

@@ -66,6 +66,33 @@ def test_an_unknown_order_is_told_with_the_next_telegram(slave):
     assert say(slave, "10 7B 01 7C 16")[6:8] == b"\x70\x01"
 
 
+@pytest.mark.parametrize(
+    ("knob", "first", "second"),
+    [
+        ("silent", None, None),
+        ("repeats_for_ever", b"\x01\x00\x00\x00\x1f", b"\x01\x00\x00\x00\x1f"),
+        ("ignores_bit", b"\x01\x00\x00\x00\x1f", b"\x02\x00\x00\x00"),
+    ],
+)
+def test_it_misbehaves_as_it_is_told(slave, knob, first, second):
+    """Asked twice with the same bit (or, for one that repeats, with another)."""
+    setattr(slave, knob, True)
+    asked = ("10 7B 01 7C 16", "10 5B 01 5C 16" if knob == "repeats_for_ever" else "10 7B 01 7C 16")
+    for frame, wanted in zip(asked, (first, second), strict=True):
+        said = say(slave, frame)
+        assert said is None if wanted is None else said[:-2].endswith(wanted)
+
+
+def test_a_busy_one_says_so_and_a_wrong_address_or_checksum_is_seen(slave):
+    slave.busy = True
+    assert say(slave, "10 7B 01 7C 16")[4] & 0x10
+    slave.wrong_address = True
+    assert say(slave, "10 5B 01 5C 16")[5] == 2
+    slave.spoil_next = True
+    spoilt = say(slave, "10 7B 01 7C 16")
+    assert sum(spoilt[4:-2]) & 0xFF != spoilt[-2]
+
+
 def test_an_alarm_is_announced_and_asked_for_apart(slave):
     assert say(slave, "10 5A 01 5B 16") == E5
     slave.alarm = 0x08
