@@ -29,6 +29,7 @@ from meterhub.estate_collections import estate_collections
 from meterhub.field.line import Line
 from meterhub.finding import Finder
 from meterhub.line_doctor import LineDoctor
+from meterhub.message_room import message_collection, open_messages
 from meterhub.meter_actions import MeterActions
 from meterhub.meter_book import MeterBook
 from meterhub.money.room import Money
@@ -213,6 +214,7 @@ class Hub:
             trusted_proxies=tuple(str(one) for one in self.site.web.trusted_proxies),
             scope=self.site.hub.operator,
             money=self.money,
+            messages=self.messages,
         )
 
     async def _open_store(self) -> None:
@@ -251,7 +253,8 @@ class Hub:
         own = [*estate_collections(self.estate, self.book), *people_collections(self.store, self.people, self.clock)]
         own += [self.pairing.collection(), *finder.collections()]
         self.money = open_money(self.site, registry, self.store, self.clock, self.actions, self.people, self.spawn)
-        own += money_collections(self.store)
+        self.messages = open_messages(self.plugins, self.store, self.clock, self.money.outbox, self.actions)
+        own += [*money_collections(self.store), message_collection(self.store)]
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)

@@ -1,4 +1,4 @@
-"""The collections of money: accounts, orders, payments, deliveries, refunds, messages."""
+"""The collections of money: accounts, orders, payments, deliveries, refunds."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ STATES: Mapping[str, Text] = {
     "closed": _text("Closed", "已关闭", "終了"),
     "open": _text("Open", "正常", "利用中"),
     "closing": _text("Being closed", "销户中", "閉鎖中"),
-    "waiting": _text("Waiting", "等待中", "待機中"),
-    "no_way": _text("No way to send", "无发送通道", "送信手段なし"),
     "first": _text("For its order", "正常付款", "通常"),
     "second": _text("Second payment", "重复付款", "二重払い"),
     "late": _text("Late payment", "迟到付款", "遅延入金"),
@@ -110,14 +108,6 @@ REFUNDS = (
     Field("created_by", _text("By", "操作者", "操作者"), search=True),
     Field("created_ms", TIME, "time"),
 )
-MESSAGES = (
-    Field("id", NUMBER, "number"),
-    Field("key", ORDER, search=True),
-    _choice("state", STATE, "waiting", "done", "no_way"),
-    Field("tries", _text("Tries", "次数", "試行"), "number"),
-    Field("error", _text("Reason", "原因", "理由"), search=True),
-    Field("created_ms", TIME, "time"),
-)
 
 
 def money_collections(store: Store) -> list[Collection]:
@@ -134,5 +124,4 @@ def money_collections(store: Store) -> list[Collection]:
         make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "list", "order_no"),
         make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "list", "order_no"),
         make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "list", ""),
-        make("messages", _text("Messages", "消息", "通知"), MESSAGES, "-id", "list", ""),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
+from meterhub import message_room
 from meterhub.assembly import LinkPlan, build_devices, line_config
 from meterhub.clock import Clock
 from meterhub.config.entries import LineEntry, Site
@@ -27,7 +28,7 @@ async def run_twins(
     Raises ``ConfigErrors`` as the hub itself would, and ``ConfigError`` when no link of the file can be simulated.
     """
     tasks = Tasks(clock)
-    _, registry, plans = load_plugins(site, clock, tasks.spawn)
+    plugins, registry, plans = load_plugins(site, clock, tasks.spawn)
     world = World(clock, seed, speed)
     devices = [one for one in build_devices(site, registry) if one.id not in silent]
     ends = []
@@ -37,6 +38,7 @@ async def run_twins(
             wires = _wires(plan, devices, registry, world)
             ends.append(kind.simulate(plan.options, plan.collectors, wires, world))
     ends += simulated_companies(site, registry, world)
+    ends += message_room.simulated_companies(plugins, site.web.listen, world)
     if not ends:
         raise ConfigError("no link of this file can be simulated", where=str(site.file))
     await asyncio.gather(*ends)

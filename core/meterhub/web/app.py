@@ -11,7 +11,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from meterhub.errors import ConfigError
-from meterhub.web import api, pay_notify
+from meterhub.web import api, message_receipts, pay_notify
 from meterhub.web.middleware import add_security_headers, guard
 from meterhub.web.rooms import ROOMS, Rooms
 
@@ -37,6 +37,8 @@ def build_app(rooms: Rooms, pages: Callable[[web.Application], None] | None = No
     api.set_up(app)
     if rooms.money is not None:
         pay_notify.set_up(app, rooms.money, rooms.clock)
+    if rooms.messages is not None:
+        message_receipts.set_up(app, rooms.messages, rooms.clock)
     if pages is not None:
         pages(app)
     return app

@@ -19,6 +19,7 @@ from meterhub.errors import MeterHubError
 from meterhub.field.collector import Collector
 from meterhub.field.line import Line
 from meterhub.field.protocol import Protocol
+from meterhub.messages.desk import MessageDesk
 from meterhub.money.room import Money
 from meterhub.people.people import People
 from meterhub.plugins import Plugin
@@ -65,6 +66,7 @@ class Rooms:
     trusted_proxies: tuple[str, ...] = ()
     scope: str = "main"
     money: Money | None = None
+    messages: MessageDesk | None = None
     live_path: str = "/api/v1/live"
 
 

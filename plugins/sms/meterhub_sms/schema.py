@@ -8,6 +8,7 @@ from typing import Any
 
 import voluptuous as vol
 
+from meterhub.config.nodes import Secret
 from meterhub.config.types import boolean, choice, host_port, mapping, secret, text
 from meterhub.errors import ConfigError, ProviderRefused
 
@@ -96,7 +97,8 @@ def read_account(options: Mapping[str, Any]) -> Account:
     sandbox = options.get("sandbox")
     key_id, secret_ = options.get("key_id", ""), options.get("key", "")
     if not key_id and ":" in secret_:
-        key_id, _, secret_ = secret_.partition(":")
+        key_id, _, plain = secret_.partition(":")
+        secret_ = Secret(plain)
     provider = options["provider"]
     if sandbox:
         key_id, secret_ = key_id or SANDBOX_ID, secret_ or SANDBOX_SECRET
@@ -108,7 +110,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
     return Account(
         provider,
         key_id,
-        str(secret_),
+        secret_,
         options.get("sign", SANDBOX_SIGN if sandbox else ""),
         options.get("app_id", SANDBOX_APP if sandbox else ""),
         options["region"],

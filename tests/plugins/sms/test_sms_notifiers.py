@@ -31,6 +31,18 @@ async def house(request):
     await one.stop()
 
 
+@pytest.mark.parametrize(("provider", "options"), MODES)
+async def test_secrets_of_the_configuration_sign_with_their_real_value(provider, options):
+    house = await House(provider, key="an-id:a-secret-of-the-deployer", **options).start()
+    assert house.notifier._account.secret.reveal() == "a-secret-of-the-deployer"
+    assert "a-secret" not in repr(house.notifier._account)
+    assert await house.notifier.test()
+    house.sandbox.account = replace(house.sandbox.account, secret="another")
+    with pytest.raises(ProviderRefused, match="Signature"):
+        await house.notifier.test()
+    await house.stop()
+
+
 async def test_a_message_is_sent_and_its_receipt_comes(house):
     number = await house.notifier.send(MESSAGE)
     sent = house.sandbox.sent[-1]
@@ -172,7 +184,7 @@ def read(**options):
 
 def test_one_secret_may_hold_id_and_secret():
     account = read(key="LTAI5t:topsecret", sign="某某物业", templates={"credited": "SMS_1"})
-    assert (account.key_id, account.secret, account.missing) == ("LTAI5t", "topsecret", "")
+    assert (account.key_id, account.secret.reveal(), account.missing) == ("LTAI5t", "topsecret", "")
     assert account.endpoint == "https://dysmsapi.aliyuncs.com"
     assert read(key="topsecret").missing == "key_id, sign"
     assert read_account(check({"provider": "tencent", "key": "a:b", "sign": "x"}, SCHEMA)).missing == "app_id"

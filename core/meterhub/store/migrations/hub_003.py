@@ -34,7 +34,8 @@ CREATE TABLE message_steps (
     notifier TEXT NOT NULL,
     detail TEXT NOT NULL
 ) STRICT;
-CREATE INDEX message_steps_message ON message_steps (message, id)
+CREATE INDEX message_steps_message ON message_steps (message, id);
+ALTER TABLE money_accounts ADD COLUMN phone TEXT NOT NULL DEFAULT ''
 """
 
 

@@ -25,5 +25,10 @@ where created_ms > :since_ms and no <> :no and state in ('sending', 'sent', 'del
 select * from message_steps where message = :no order by id;
 
 -- name: messages.list
--- All messages with what may be shown of them.
-select no as id, operator, about, shown, template, notifier, state, reason, created_ms, sent_ms, done_ms from messages;
+-- The messages of an operator with what may be shown of them.
+select no as id, about, shown, template, notifier, state, reason, created_ms, done_ms from messages
+where operator = :operator;
+
+-- name: messages.account
+-- Whom the messages of an account are for.
+select id, scope, meter, phone from money_accounts where id = :id;

@@ -21,7 +21,3 @@ where operator = :operator;
 -- name: money.list_refunds
 -- The refunds of an operator.
 select no as id, order_no, amount_fen, state, reason, created_by, created_ms from refunds where operator = :operator;
-
--- name: money.list_messages
--- The messages of an operator.
-select id, key, state, tries, error, created_ms from outbox where operator = :operator and kind = 'message';
