@@ -12,7 +12,7 @@ from typing import Any
 
 import voluptuous as vol
 
-from meterhub.actions import Actor
+from meterhub.actions import Action, Actor, Call, Danger
 from meterhub.assembly import meter_device, orphan
 from meterhub.clock import Clock
 from meterhub.config.entries import MeterEntry, Site
@@ -127,6 +127,24 @@ class MeterBook:
             audit.write(tx, Entry("meter.add", f"meter:{meter_id}", actor.id, self._operator, after=config))
 
         await self._store.transact(work)
+
+    def action(self) -> Action:
+        """The action ``meter.remove``, for meters of the book."""
+        return Action(
+            "meter.remove",
+            {"en": "Remove meter", "zh": "移除表计", "ja": "メーターを削除する"},
+            "meter.edit",
+            self._remove,
+            target="meter",
+            danger=Danger.REASON,
+            applies=lambda device: device.origin == DATABASE,
+            everyday=False,
+        )
+
+    async def _remove(self, call: Call) -> dict[str, Any]:
+        call.sent()
+        await self.remove(call.actor, call.target.id)
+        return {"removed": call.target.id}
 
     async def remove(self, actor: Actor, meter_id: str) -> None:
         """Let a meter of the book go; its history stays. Raises ``BadInput`` for one of a site file."""

@@ -30,6 +30,10 @@ class Faults:
     """00 or FF bytes come before the answer."""
     split: float = 0.0
     """The answer comes in two or three segments."""
+    cut: float = 0.0
+    """Only the beginning of the answer comes."""
+    twice: float = 0.0
+    """The answer comes twice, one behind the other."""
     late: float = 0.0
     """The answer comes ``late_s`` later."""
     late_s: float = 3.0
@@ -136,6 +140,10 @@ class Wire:
             spoilt = bytearray(answer)
             spoilt[self._random.randrange(len(spoilt))] ^= 1 << self._random.randrange(8)
             answer = bytes(spoilt)
+        if faults.cut and chance() < faults.cut and len(answer) > 1:
+            answer = answer[: self._random.randrange(1, len(answer))]
+        if faults.twice and chance() < faults.twice:
+            answer *= 2
         if chance() < faults.noise:
             answer = self._random.choice((b"\x00", b"\xff")) * self._random.randint(1, 5) + answer
         late_s = faults.late_s if chance() < faults.late else 0.0

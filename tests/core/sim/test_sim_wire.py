@@ -141,3 +141,13 @@ async def test_a_meter_at_a_speed_of_its_own_answers_only_there(clock):
     wire.send(request(1, 5))
     await clock.advance(1)
     assert heard[0][1] == answer(1, 5, 12)
+
+
+async def test_an_answer_may_be_cut_off_or_come_twice(clock):
+    whole = answer(1, 5, 12)
+    for faults, wanted in ((Faults(cut=1.0), range(1, len(whole))), (Faults(twice=1.0), (2 * len(whole),))):
+        wire, heard = sim_wire(clock, faults)
+        wire.send(request(1, 5))
+        await clock.advance(1)
+        got = b"".join(data for _, data in heard)
+        assert (2 * whole).startswith(got) and len(got) in wanted

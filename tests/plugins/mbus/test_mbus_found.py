@@ -119,8 +119,9 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
     again = await hub(SITE)
     device = again.estate["w-9"]
     assert device.origin == "database" and device.entity("volume").shown == "0.001"
-    await again.collections["meters"].source.delete(System(), "w-9")
-    assert "w-9" not in again.estate
+    run = await again.act("meter.remove", "w-9")
+    assert str(run.state) == "confirmed" and "w-9" not in again.estate
+    assert not [one for one in again.actions.offered(again.estate["h-1"], System()) if one.name == "meter.remove"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def test_an_echo_of_every_request_disturbs_nothing(home, sim):
 
 
 async def test_noise_split_and_lost_answers_are_overcome(home, sim):
-    sim.faults("c1-a", noise=0.3, split=0.3, drop=0.1, corrupt=0.05)
+    sim.faults("c1-a", noise=0.3, split=0.3, drop=0.1, corrupt=0.05, cut=0.05, twice=0.2)
     for _ in range(5):
         results = await read(home, "w-1", "w-2", "h-1")
         for result in results.values():
