@@ -25,11 +25,18 @@ HEAD = """\
 #   meterhub run -c site.yaml        in one terminal
 #   meterhub simulate -c site.yaml   in another
 hub: {{name: Sunrise Court, time_zone: Asia/Shanghai, language: {language}, currency: CNY, data: .}}
-web: {{listen: "127.0.0.1:{port}"}}
+web: {{listen: "127.0.0.1:{port}", public_url: "http://127.0.0.1:{port}"}}
 plugins:
   dlt645:
   gprs:
   mbus:
+  alipay:
+  wechat:
+  sms: {{provider: aliyun, sandbox: "127.0.0.1:{sms_port}", receipts_secret: demo}}
+# Payment companies that are played on this machine and move no money.
+payments:
+  - {{id: alipay, type: alipay, sandbox: "127.0.0.1:{alipay_port}"}}
+  - {{id: wechat, type: wechat, sandbox: "127.0.0.1:{wechat_port}"}}
 links:
   - {{id: field, type: gprs, listen: "127.0.0.1:{field_port}", heartbeat: {{every: 20s, packet: "HB"}}}}
 collectors:
@@ -68,9 +75,13 @@ schedules:
 
 
 def site_text(meters: int, port: int, language: str) -> str:
-    """The site file of the demo with ``meters`` meters; the collectors dial in at ``port + 1``."""
+    """The site file of the demo with ``meters`` meters; the collectors dial in at ``port + 1``.
+
+    Alipay, WeChat Pay and a company for messages are played at the three ports after that.
+    """
     water = meters // WATER_SHARE
-    text = [HEAD.format(port=port, field_port=port + 1, language=language)]
+    names = ("field_port", "alipay_port", "wechat_port", "sms_port")
+    text = [HEAD.format(port=port, language=language, **{name: port + at for at, name in enumerate(names, 1)})]
     text += [COLLECTOR.format(number=number, block=block) for number, block in enumerate(BLOCKS, 1)]
     text.append(WATER_COLLECTOR.format(number=len(BLOCKS) + 1))
     text.append("meters:\n")

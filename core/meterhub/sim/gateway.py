@@ -45,7 +45,7 @@ class SandboxGateway:
         return []
 
     async def start(self, listen: HostPort) -> str:
-        """Listen, and return the base address. Raises ``ConfigError`` for an address that others can reach."""
+        """Listen, and return the base address. Raises ``ConfigError`` for an address that others can reach or that is taken."""
         if listen.host not in LOOPBACK:
             raise ConfigError(f"a sandbox listens on loopback only, not on {listen}", hint=f"127.0.0.1:{listen.port}")
         app = web.Application(client_max_size=LARGEST_REQUEST)
@@ -54,7 +54,11 @@ class SandboxGateway:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, listen.host, listen.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError(f"a sandbox cannot listen on {listen}: {error.strerror}", hint="is it in use?") from None
         port = self._runner.addresses[0][1]
         self.base_url = f"http://{HostPort(listen.host, port)}"
         log.warning("a sandbox plays at %s; it moves no money", self.base_url)
