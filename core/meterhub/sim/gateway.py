@@ -45,7 +45,7 @@ class SandboxGateway:
         return []
 
     async def start(self, listen: HostPort) -> str:
-        """Listen, and return the base address. Raises ``ConfigError`` for an address that others can reach or that is taken."""
+        """Listen, and return the base address. Raises ``ConfigError`` where others could reach it or one listens."""
         if listen.host not in LOOPBACK:
             raise ConfigError(f"a sandbox listens on loopback only, not on {listen}", hint=f"127.0.0.1:{listen.port}")
         app = web.Application(client_max_size=LARGEST_REQUEST)
