@@ -207,7 +207,7 @@ def build_devices(site: Site, registry: Registry) -> list[Device]:
     devices = [_collector_device(one, operator) for one in site.collectors]
     ports = [one for one in site.links if one.type in registry.links and not registry.links[one.type].dial_in]
     devices += [_port_device(one, site, registry) for one in ports]
-    reachable = set(_lines_in_use(site))
+    reachable = set(lines_in_use(site))
     mistakes: list[ConfigError] = []
     for entry in site.meters:
         try:
@@ -236,7 +236,7 @@ def _same_address(devices: Iterable[Device]) -> Iterator[ConfigError]:
             yield ConfigError(message, where=one.origin, hint=hint)
 
 
-def _lines_in_use(site: Site) -> Iterator[str]:
+def lines_in_use(site: Site) -> Iterator[str]:
     """The ids of lines whose link and collector are not disabled."""
     off = {one.id for one in site.links if one.disabled}
     for link in site.links:

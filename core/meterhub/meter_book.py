@@ -13,7 +13,7 @@ from typing import Any
 import voluptuous as vol
 
 from meterhub.actions import Action, Actor, Call, Danger
-from meterhub.assembly import meter_device, orphan
+from meterhub.assembly import lines_in_use, meter_device, orphan
 from meterhub.clock import Clock
 from meterhub.config.entries import MeterEntry, Site
 from meterhub.config.nodes import Map
@@ -41,6 +41,7 @@ class MeterBook:
         self._registry = registry
         self._operator = site.hub.operator
         self._site = site.sites[0].id
+        self._known_lines = set(lines_in_use(site))
         self._lines: Mapping[str, Line] = {}
         self._changed: Callable[[], None] | None = None
 
@@ -61,14 +62,19 @@ class MeterBook:
 
     def _restored(self, meter_id: str, config: Mapping[str, Any]) -> Device:
         entry = self._entry(meter_id, config)
-        try:
-            if entry.profile in self._registry.profiles:
+        wrong = ""
+        if entry.profile not in self._registry.profiles:
+            wrong = f"there is no profile {entry.profile}"
+        elif entry.line not in self._known_lines:
+            wrong = f"its line {entry.line} is not in the site file, or disabled"
+        else:
+            try:
                 return meter_device(entry, self._registry, self._operator, True)
-        except ConfigError as error:
-            device = orphan(entry, self._operator)
-            device.detail = error.message
-            return device
-        return orphan(entry, self._operator)
+            except ConfigError as error:
+                wrong = error.message
+        device = orphan(entry, self._operator)
+        device.detail = wrong
+        return device
 
     def _entry(self, meter_id: str, config: Mapping[str, Any]) -> MeterEntry:
         where = tuple(config.get("place") or ())

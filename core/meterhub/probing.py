@@ -107,6 +107,8 @@ class Probing:
 
     async def _on(self, line: Line, protocols: Mapping[str, Protocol]) -> list[dict[str, Any]]:
         """Who is alone on a line, at its own speed first."""
+        if all(one.probe() is None for one in protocols.values()):
+            return []
         own = line.config.baud
         for baud in (own, *(one for one in SPEEDS if one != own)):
             if baud != own and not line.retune(baud):

@@ -124,6 +124,17 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
     assert not [one for one in again.actions.offered(again.estate["h-1"], System()) if one.name == "meter.remove"]
 
 
+async def test_a_meter_whose_line_has_gone_is_shown_with_what_is_wrong(home, hub):
+    values = {"id": "w-9", "line": "c1-a", "address": "7", "model": "mbus-water"}
+    await home.collections["meters"].source.create(System(), values)
+    await home.stop()
+    again = await hub(SITE.replace("id: c1-a", "id: c1-b").replace("line: c1-a", "line: c1-b"))
+    device = again.estate["w-9"]
+    assert str(device.status) == "config_error" and "c1-a" in device.detail
+    assert (await again.act("meter.read", "h-1")).result["values"]
+    assert str((await again.act("meter.remove", "w-9")).state) == "confirmed"
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
