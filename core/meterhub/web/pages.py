@@ -109,6 +109,8 @@ class Site:
                 main = one.name in MAIN_COLLECTIONS
                 group = "" if main else texts(one.group)
                 entries.append(Entry(f"/{one.name}", one.icon or "list", texts.pick(one.title), group, main))
+        if self.rooms.money is not None and holds(visitor.actor, "money.view"):
+            entries.append(Entry("/cases", "warn", texts(mark("Needs a person")), texts(mark("Money"))))
         if holds(visitor.actor, "plugin.view"):
             entries.append(Entry("/plugins", "plugin", texts(mark("Plugins")), texts(mark("System"))))
         return entries
@@ -162,16 +164,29 @@ def for_users(handler: Handler) -> Handler:
 
 def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     """Add all pages, their static files and the error page; the pages of collections, plain names, come last."""
-    from meterhub.web import pages_account, pages_bulk, pages_device, pages_list, pages_login, pages_overview
+    from meterhub.web import (
+        pages_account,
+        pages_bulk,
+        pages_device,
+        pages_list,
+        pages_login,
+        pages_money,
+        pages_overview,
+        pages_pay,
+    )
 
     site = Site(rooms)
     app.router.add_routes(pages_login.routes(site))
-    for module in (pages_overview, pages_account, pages_device, pages_bulk, pages_list):
-        for one in module.routes(site):
-            handler = for_users(one.handler)
-            app.router.add_route(one.method, one.path, handler)
-            if one.method == "GET":
-                app.router.add_route("HEAD", one.path, handler)
+    inside = [one for module in (pages_overview, pages_account, pages_device) for one in module.routes(site)]
+    if rooms.money is not None:
+        app.router.add_routes(pages_pay.routes(site, rooms.money))
+        inside += pages_money.routes(site, rooms.money)
+    inside += [*pages_bulk.routes(site), *pages_list.routes(site)]
+    for one in inside:
+        handler = for_users(one.handler)
+        app.router.add_route(one.method, one.path, handler)
+        if one.method == "GET":
+            app.router.add_route("HEAD", one.path, handler)
 
     async def error_page(request: web.Request, error: MeterHubError, code: str) -> web.StreamResponse:
         return pages_login.error_page(site, request, error, code)

@@ -1,0 +1,241 @@
+"""The tenant's page, the manager's pages of money, and the notices, on a whole hub with a simulated meter."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
+
+from meterhub.clock import Clock
+from meterhub.people.commands import Maintainer
+from meterhub.testing.house import Sim, SimulatedHub, make_site
+from meterhub.web.app import build_app
+from meterhub.web.pages import setup_pages
+
+MONEY = Path(__file__).parents[1] / "money"
+SITE = """
+hub: {name: Sunrise Court, time_zone: Asia/Shanghai, language: en, currency: CNY, data: ./data}
+web: {public_url: "https://pay.example.org"}
+plugins: {dlt645: , gprs: , acmepay: }
+links: [{id: field, type: gprs, listen: "127.0.0.1:0", heartbeat: {every: 60s}}]
+collectors: [{id: c1, link: field, registration: "DTU1", lines: [{id: c1-a, baud: 115200, parity: even}]}]
+payments: [{id: court, type: acmepay, merchant: M1}]
+meters:
+  - {id: a-101, line: c1-a, profile: kede-2007-prepaid, address: "101", place: Block A / 1 / 101}
+  - {id: a-102, line: c1-a, profile: dial-in-2007-prepaid, address: "102"}
+"""
+LANGUAGES = {"en": "yuan left", "zh-CN": "元", "ja": "元の残高"}
+
+
+@pytest_asyncio.fixture
+async def court(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(MONEY))
+    import bank
+
+    clock = Clock()
+    sim = Sim(clock)
+    hub = SimulatedHub(make_site(SITE, tmp_path, [MONEY / "acmepay.py"], ()), clock, sim)
+    company = bank.fresh()
+    await hub.start()
+    await hub.people.users.add("boss", "a long pass phrase", "owner", by=Maintainer())
+    await hub.people.users.add("vera", "a long pass phrase", "viewer", by=Maintainer())
+    rooms = hub.rooms()
+    app = build_app(rooms, lambda app: setup_pages(app, rooms))
+    async with TestClient(TestServer(app), cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+        links = {}
+        for meter in ("a-101", "a-102"):
+            run = await hub.act("money.open_account", meter, {"mode": "meter", "holder": "Ms <Li>"})
+            links[meter] = run.result["link"]
+        yield SimpleNamespace(hub=hub, client=client, company=company, sim=sim, links=links, clock=clock)
+    await hub.stop()
+
+
+async def page(court, path, status=200, **headers):
+    async with court.client.get(path, headers={"Accept": "text/html", **headers}) as answer:
+        html = await answer.text()
+        assert answer.status == status, html[:800]
+        return html
+
+
+async def form(court, path, **fields):
+    return await court.client.post(path, data=fields, headers={"Accept": "text/html"}, allow_redirects=False)
+
+
+async def log_in(court, name="boss"):
+    answer = await form(court, "/login", name=name, password="a long pass phrase")
+    assert answer.status == 303
+
+
+async def act(court, order_no, **fields):
+    csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, "/account"))[1]
+    return await form(court, f"/orders/{order_no}/act", csrf=csrf, **fields)
+
+
+async def ordered(court, meter="a-101", amount="20.00"):
+    """A tenant orders on the page; returns the order's number."""
+    html = await page(court, court.links[meter])
+    key = re.search(r'name="key" value="([0-9a-f]+)"', html)[1]
+    way = re.search(r'name="way" value="([^"]+)"', html)[1]
+    csrf = re.search(r'name="csrf" value="([^"]*)"', html)[1]
+    fields = {"key": key, "tile": amount, "way": way, "csrf": csrf}
+    answer = await form(court, court.links[meter], **fields)
+    assert answer.status == 303, await answer.text()
+    again = await form(court, court.links[meter], **fields)
+    assert again.headers["Location"] == answer.headers["Location"]
+    return re.search(r"/pay/order/(\w+)", answer.headers["Location"])[1], answer.headers["Location"]
+
+
+async def notify(court, body, account="court", provider="acmepay"):
+    return await court.client.post(f"/pay/notify/{provider}/{account}", data=body.encode())
+
+
+async def until(court, order_no, word):
+    for _ in range(200):
+        html = await page(court, f"/pay/order/{order_no}/steps?word=x")
+        if word in html:
+            return html
+        await asyncio.sleep(0.05)
+    raise AssertionError(html)
+
+
+async def test_a_tenant_pays_and_follows_it_onto_the_meter(court):
+    no, place = await ordered(court)
+    html = await page(court, place)
+    assert '<svg class="qr"' in html and "Waiting for your payment" in html and "Scan with Acme Pay" in html
+    court.company.pay(f"{no}00", court.clock.now())
+    answer = await notify(court, f"paid {no}00")
+    assert (answer.status, await answer.text()) == (200, "success")
+    html = await until(court, no, "Done. Thank you.")
+    assert "Purchase number 1" in html and "hx-get" not in html
+    assert [one.amount for one in court.sim.twins["a-101"].purse.ledger] == [2000]
+    assert no in await page(court, court.links["a-101"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_page_is_plain_in_every_language_and_nothing_in_it_is_inline(court, language):
+    html = await page(court, court.links["a-101"], **{"Accept-Language": language})
+    assert LANGUAGES[language] in html and "Block A / 1 / 101" in html
+    assert not re.search(r"<style|\son\w+=|<script(?![^>]*src=)|\sstyle=", html)
+    chosen = await court.client.get(f"{court.links['a-101']}?language=ja", allow_redirects=False)
+    assert chosen.status == 303
+
+
+async def test_what_is_wrong_is_said_on_the_form(court):
+    way = "court.qr"
+    for fields, words in [
+        ({"tile": "abc", "way": way, "key": "k"}, "no amount"),
+        ({"tile": "0.50", "way": way, "key": "k"}, "the least that can be paid"),
+        ({"tile": "20.00", "way": "court.gold", "key": "k"}, "choose how to pay"),
+        ({"tile": "20.00", "way": way, "key": ""}, "key"),
+    ]:
+        answer = await form(court, court.links["a-101"], **fields)
+        assert answer.status == 400 and words in await answer.text()
+    await page(court, "/pay/nobody", 404)
+    await page(court, "/pay/order/E1", 404)
+    assert (await court.client.get("/pay/part/acmepay.js")).status == 404
+
+
+async def test_a_company_without_an_answer_is_asked_and_nobody_pays_twice(court):
+    court.company.fail["create"] = ["after"] * 9
+    no, place = await ordered(court)
+    assert "no clear answer" in await page(court, place) or "asking the payment company" in await page(court, place)
+    court.company.fail.clear()
+    court.company.pay(f"{no}00")
+    answer = await form(court, f"/pay/order/{no}/look")
+    assert answer.status == 303
+    await until(court, no, "Done. Thank you.")
+
+
+async def test_another_way_can_be_chosen_for_the_same_order(court):
+    no, _ = await ordered(court)
+    html = await page(court, f"/pay/order/{no}")
+    assert f'action="/pay/order/{no}/open"' in html
+    answer = await form(court, f"/pay/order/{no}/open", way="court.qr")
+    assert answer.status == 303
+    assert (await form(court, f"/pay/order/{no}/open", way="x.y")).status == 400
+
+
+async def test_notices_are_taken_without_login_and_forgeries_leave_no_trace(court):
+    assert (await notify(court, "forged")).status == 500
+    assert (await notify(court, "ignore")).status == 200
+    assert (await notify(court, "paid x", account="nobody")).status == 404
+    assert (await notify(court, "paid x", provider="other")).status == 404
+    assert (await notify(court, "x" * 70_000)).status == 413
+    assert (await court.client.get("/pay/notify/acmepay/court")).status == 405
+    assert await court.hub.money.all("cases.open", operator="main", most=9) == []
+
+
+async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(court):
+    no, _ = await ordered(court)
+    court.company.pay(f"{no}00")
+    await notify(court, f"paid {no}00")
+    await until(court, no, "Done. Thank you.")
+    await log_in(court)
+    html = await page(court, f"/orders/{no}")
+    for words in ("delivery_done", "meter/a-101-1", f"T{no}00", "Acme Pay", "notice"):
+        assert words in html
+    for name in ("orders", "payments", "deliveries", "refunds", "accounts", "messages"):
+        await page(court, f"/{name}")
+    assert no in await page(court, f"/orders?q={no}")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
+    first = await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="58")
+    text = await first.text()
+    assert "20.00" in text and "Ms &lt;Li&gt;" in text and "Copy" not in text
+    again = await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="a4")
+    assert "Copy 1" in await again.text()
+    assert (await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="a5")).status == 400
+    refused = await act(court, no, action="money.refund", payment="1", amount="20.00", reason="moved out")
+    assert refused.status == 400 and "the meter has this credit already" in await refused.text()
+    strange = await act(court, no, action="money.refund", payment="7", amount="20.00", reason="x")
+    assert strange.status == 400
+
+
+async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_order(court):
+    await log_in(court)
+    assert "Nothing waits for you" in await page(court, "/cases")
+    no, _ = await ordered(court, "a-102")
+    court.company.pay(f"{no}00")
+    real = court.hub.money.deliveries._ask
+
+    async def ask(action, meter, params, key, cause):
+        answer = await real(action, meter, params, key, cause)
+        if action == "meter.credit":
+            from meterhub.money.asking import Answer
+
+            return Answer(code="no_answer", message="the meter did not answer")
+        return answer
+
+    court.hub.money.deliveries._ask = ask
+    await notify(court, f"paid {no}00")
+    await until(court, no, "Somebody from the management")
+    html = await page(court, "/cases")
+    assert "Nobody knows whether the meter has the credit" in html and f"/orders/{no}" in html
+    assert (await act(court, no, action="money.decide_delivery", decision="arrived", reason=" ")).status == 400
+    done = await act(court, no, action="money.decide_delivery", decision="arrived", reason="the display shows it")
+    assert done.status == 303
+    assert "Nothing waits for you" in await page(court, "/cases")
+    assert "Done. Thank you." in await page(court, f"/orders/{no}")
+    assert (await act(court, no, action="meter.open_circuit", reason="x")).status == 400
+
+
+async def test_whoever_may_not_see_money_does_not(court):
+    no, _ = await ordered(court)
+    await log_in(court, "vera")
+    await page(court, f"/orders/{no}", 404)
+    await page(court, "/cases", 403)
+    await page(court, "/orders", 404)
+
+
+async def test_a_receipt_needs_a_payment(court):
+    no, _ = await ordered(court)
+    await log_in(court)
+    csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, f"/orders/{no}"))[1]
+    assert (await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="80")).status == 400
+    assert "bank" in sys.modules
