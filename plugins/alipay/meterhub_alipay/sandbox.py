@@ -25,7 +25,7 @@ from meterhub.sim.gateway import SandboxGateway, page
 from meterhub.sim.world import World
 from meterhub_alipay import crypto
 from meterhub_alipay.sandbox_methods import Methods
-from meterhub_alipay.sandbox_trades import SUCCESS, WAIT, Refusal, Trade
+from meterhub_alipay.sandbox_trades import MOST, SUCCESS, WAIT, Refusal, Trade
 
 MINUTE_S, HOUR_S = 60, 3600
 SCHEDULE_S = (4 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S, HOUR_S, 2 * HOUR_S, 6 * HOUR_S, 15 * HOUR_S)
@@ -84,6 +84,8 @@ class AlipaySandbox(SandboxGateway):
         """The code under which the payer's page shows a trade; new ones each time, as the gateway does it."""
         code = f"bax{self._random.getrandbits(64):016x}"
         self.codes[code] = trade
+        if len(self.codes) > MOST:
+            del self.codes[next(iter(self.codes))]
         return code
 
     def token_for(self, archive: bytes) -> str:

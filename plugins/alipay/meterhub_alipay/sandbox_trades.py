@@ -59,6 +59,7 @@ class Trades:
 
     def __init__(self) -> None:
         self._trades: dict[tuple[str, str], Trade] = {}
+        self._by_trade_no: dict[str, Trade] = {}
         self._count = 0
 
     def __iter__(self) -> Any:
@@ -101,10 +102,7 @@ class Trades:
     def find(self, app_id: str, content: Mapping[str, Any], now_ms: int) -> Trade:
         """The trade that a request names; ``trade_no`` wins. Raises ``Refusal`` when there is none."""
         trade_no, no = content.get("trade_no"), str(content.get("out_trade_no", ""))
-        if trade_no:
-            found = next((one for one in self._trades.values() if one.trade_no == trade_no), None)
-        else:
-            found = self._trades.get((app_id, no))
+        found = self._by_trade_no.get(str(trade_no)) if trade_no else self._trades.get((app_id, no))
         if found is not None:
             self.settle_time(found, now_ms)
         if found is None or not found.status or found.app_id != app_id:
@@ -118,6 +116,7 @@ class Trades:
             self._count += 1
             trade.trade_no = f"{beijing.day(now_ms)}22001{self._count:015d}"
             trade.status = WAIT
+            self._by_trade_no[trade.trade_no] = trade
         return trade.status == WAIT
 
     def pay(self, trade: Trade, now_ms: int) -> bool:

@@ -38,7 +38,7 @@ class AliyunSandbox(SmsSandbox):
 
     def __init__(self, world: World, account: Account, receipts_url: str = "") -> None:
         super().__init__(world, account, receipts_url, SCHEDULE_S)
-        self._nonces: set[str] = set()
+        self._nonces: dict[str, None] = {}
 
     def taken(self, status: int, body: bytes) -> bool:
         """HTTP 200 with a number for a code."""
@@ -99,9 +99,11 @@ class AliyunSandbox(SmsSandbox):
         when_ms = beijing.ms(sent.replace("Z", "+00:00"))
         if when_ms is None or abs(when_ms - self.world.clock.now()) > WINDOW_MS:
             raise Refusal(400, "InvalidTimeStamp.Expired")
-        if not nonce or nonce in self._nonces or len(self._nonces) >= MOST_NONCES:
+        if not nonce or nonce in self._nonces:
             raise Refusal(400, "SignatureNonceUsed")
-        self._nonces.add(nonce)
+        self._nonces[nonce] = None
+        if len(self._nonces) > MOST_NONCES:
+            del self._nonces[next(iter(self._nonces))]
         if action not in ("SendSms", "QuerySendDetails"):
             raise Refusal(404, "InvalidAction.NotFound")
         return action

@@ -25,7 +25,7 @@ TEMPLATE_SCHEMA = {
 }
 
 PROVIDER_SCHEMA = {
-    vol.Required("provider", description="The company."): choice(*PROVIDERS),
+    vol.Optional("provider", default="aliyun", description="The company."): choice(*PROVIDERS),
     vol.Optional("key", description="Secret of the key; or ID:SECRET in one."): secret(),
     vol.Optional("key_id", description="Id of the key (AccessKey id, SecretId)."): text(64),
     vol.Optional("sign", description="The signature in 【】, as approved."): text(40),

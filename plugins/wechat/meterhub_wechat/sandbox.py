@@ -27,7 +27,7 @@ from meterhub.sim.world import World
 from meterhub_wechat import crypto, sandbox_bill
 from meterhub_wechat.bill import packed
 from meterhub_wechat.sandbox_callers import Callers
-from meterhub_wechat.sandbox_orders import Order, Orders, Refund, Refusal, refund_content, transaction
+from meterhub_wechat.sandbox_orders import MOST, Order, Orders, Refund, Refusal, refund_content, transaction
 
 SCHEDULE_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600)
 REFUND_S = 0.05
@@ -100,6 +100,8 @@ class WechatSandbox(SandboxGateway):
         """The code under which the payer's page shows an order; a new one each time."""
         code = f"wx{self._random.getrandbits(64):016x}"
         self.codes[code] = order
+        if len(self.codes) > MOST:
+            del self.codes[next(iter(self.codes))]
         return code
 
     def now_s(self) -> int:

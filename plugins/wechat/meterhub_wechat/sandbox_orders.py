@@ -67,6 +67,11 @@ class Order:
         return str(self.content["out_trade_no"])
 
     @property
+    def mchid(self) -> str:
+        """The merchant's."""
+        return str(self.content["mchid"])
+
+    @property
     def total_fen(self) -> int:
         """What is to be paid."""
         return int(self.content["amount"]["total"])
@@ -82,6 +87,8 @@ class Orders:
 
     def __init__(self) -> None:
         self._orders: dict[tuple[str, str], Order] = {}
+        self._by_transaction: dict[tuple[str, str], Order] = {}
+        self._by_refund: dict[tuple[str, str], Order] = {}
         self._count = 0
 
     def __iter__(self) -> Iterator[Order]:
@@ -110,14 +117,7 @@ class Orders:
 
     def find(self, mchid: str, number: str, now_ms: int) -> Order:
         """The order under the merchant's number or the transaction's. Raises ``Refusal``."""
-        found = self._orders.get((mchid, number)) or next(
-            (
-                one
-                for (merchant, _), one in self._orders.items()
-                if merchant == mchid and one.transaction_id == number != ""
-            ),
-            None,
-        )
+        found = self._orders.get((mchid, number)) or self._by_transaction.get((mchid, number))
         if found is None:
             raise Refusal(404, "ORDER_NOT_EXIST", "订单不存在")
         self.let_time_pass(found, now_ms)
@@ -131,6 +131,7 @@ class Orders:
         self._count += 1
         order.state, order.paid_ms = "SUCCESS", now_ms
         order.transaction_id = f"42000{beijing.day(now_ms)}{self._count:015d}"
+        self._by_transaction[order.mchid, order.transaction_id] = order
         return True
 
     def close(self, order: Order) -> None:
@@ -160,13 +161,14 @@ class Orders:
         refund_id = f"50300{beijing.day(now_ms)}{self._count:015d}"
         order.refunds[number] = Refund(number, refund_id, wanted_fen, str(content.get("notify_url", "")), now_ms)
         order.state = "REFUND"
+        self._by_refund[order.mchid, number] = order
         return order.refunds[number], True
 
     def find_refund(self, mchid: str, number: str) -> tuple[Order, Refund]:
         """The refund under a number. Raises ``Refusal``."""
-        for (merchant, _), order in self._orders.items():
-            if merchant == mchid and number in order.refunds:
-                return order, order.refunds[number]
+        order = self._by_refund.get((mchid, number))
+        if order is not None:
+            return order, order.refunds[number]
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
 
     def let_time_pass(self, order: Order, now_ms: int) -> None:

@@ -190,6 +190,11 @@ def test_one_secret_may_hold_id_and_secret():
     assert read_account(check({"provider": "tencent", "key": "a:b", "sign": "x"}, SCHEMA)).missing == "app_id"
 
 
+def test_an_empty_section_is_right_and_sends_nothing():
+    account = read_account(check({}, SCHEMA))
+    assert (account.provider, account.missing) == ("aliyun", "key_id, key, sign")
+
+
 def test_templates_name_what_fills_them():
     account = read(templates={"credited": {"id": "SMS_1", "params": ["amount"]}, "refunded": "SMS_2"})
     assert account.template("credited", "").params == ("amount",) and account.template("refunded", "").params == ()
