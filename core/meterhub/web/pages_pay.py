@@ -239,7 +239,7 @@ class PayPages:
             return ""
         source = merchant.type.template.read_text(encoding="utf-8")
         template = jinja2.Environment(autoescape=True).from_string(source)
-        return Markup(template.render(checkout=checkout, order=view.order, _=texts))
+        return Markup(template.render(checkout=checkout, order=view.order, _=texts).strip())
 
     def _timeline(self, request: web.Request, view: OrderView) -> dict[str, Any]:
         texts = self._site.texts(request)
