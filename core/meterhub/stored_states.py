@@ -13,7 +13,7 @@ from meterhub.store.sqlite import SqliteStore
 
 QUALITY_NUMBER = {quality: number for number, quality in enumerate(QUALITIES)}
 NOT_YET = "it answered before, but not since the hub started"
-BOOLEAN_KINDS = ("switch", "boolean")
+BOOLEAN_KINDS = ("switch", "boolean", "valve")
 
 
 async def restore(store: SqliteStore, estate: Estate) -> None:

@@ -24,6 +24,7 @@ from meterhub_mbus.record import Record
 
 INSTANTANEOUS = FUNCTIONS[0]
 ALARM, OTHERS = "alarm", "others"
+BOOLEAN_KINDS = ("switch", "boolean", "valve")
 HEADER_FIELDS = ("status", "access", "medium", "manufacturer", "id", "version")
 CONVERSIONS = {
     ("J", "kJ"): -3,
@@ -169,7 +170,7 @@ def compile_point(name: str, spec: Mapping[str, Any], kind: str, scale: int) -> 
     """The point of the entity ``name``; raises ``ConfigError`` for one that names nothing or two things."""
     if sum(key in spec for key in ("quantity", "field")) != 1:
         raise ConfigError(f"point of {name}: either quantity or field is expected")
-    if spec.get("bit") is None and kind in ("switch", "boolean"):
+    if spec.get("bit") is None and kind in BOOLEAN_KINDS:
         raise ConfigError(f"point of {name}: a {kind} says which bit it is")
     if spec.get("field") == OTHERS and kind != "text":
         raise ConfigError(f"point of {name}: others are shown as kind: text")

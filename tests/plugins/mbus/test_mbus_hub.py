@@ -61,6 +61,12 @@ async def test_a_valve_is_closed_and_seen_closed(home, sim):
     assert str(run.state) == "failed" and "still closed" in str(run.error)
 
 
+async def test_a_valve_is_known_after_a_restart(home, hub):
+    await home.act("meter.close_valve", "w-1")
+    await home.stop()
+    assert (await hub(SITE)).estate["w-1"].entity("valve").value is False
+
+
 async def test_other_meters_are_read_while_a_valve_moves(home, sim, clock):
     run = await home.actions.call("meter.close_valve", "w-1", {}, actor=System())
     await clock.advance(2)
