@@ -18,6 +18,7 @@ WATER_SHARE = 6
 """One meter of so many counts water."""
 WATER_PROFILES = ("cjt188-water-prepaid", "mbus-water-valve", "cjt188-water-2018", "mbus-water", "mbus-heat")
 """Both dialects that two-wire buses carry, and a heat meter among them."""
+PREPAID_PROFILE = "kede-2007-prepaid"
 SITE_FILE = "site.yaml"
 
 HEAD = """\
@@ -117,6 +118,8 @@ def _room(count: int) -> dict[str, str | int]:
 
 
 def _profile(place: int) -> str:
+    if place % 10 == 1:
+        return PREPAID_PROFILE
     if place % 10 == 4:
         return "dlt645-2007-three-phase"
     if place % 10 == 9:

@@ -20,6 +20,7 @@ from meterhub.config.entries import Site
 from meterhub.config.site import load_site
 from meterhub.demo import silent_meters, write_site
 from meterhub.demo_history import remember
+from meterhub.demo_money import open_accounts
 from meterhub.hub import Hub
 from meterhub.people.commands import Maintainer
 from meterhub.tasks import Tasks
@@ -31,6 +32,7 @@ from meterhub.web.render import compile_templates
 
 DISABLED = "METERHUB_DISABLED_PLUGINS"
 DEMO_USER = "demo"
+DEMO_TENANT = "a-102"
 FIRST_SWEEP_S = 1.5
 
 
@@ -132,6 +134,7 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
     tasks.spawn("demo", _begin(hub, seed if speed == 1 else None))
     sys.stdout.write(f"MeterHub shows {hub.site.hub.name} on {address}\n")
     sys.stdout.write(f"Log in once with {address}/login/link/{await _login_link(hub)}\n")
+    sys.stdout.write(f"Pay as a tenant at {address}/pay/{DEMO_TENANT}\n")
     sys.stdout.flush()
     try:
         await _until_signal()
@@ -142,6 +145,7 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
 async def _begin(hub: Hub, seed: int | None) -> None:
     """A newcomer need not wait: read all meters as soon as the collectors called, and give them a past."""
     await hub.clock.sleep(FIRST_SWEEP_S)
+    await open_accounts(hub)
     sweep = hub.actions.get("meter.read").many
     if seed is not None:
         await remember(hub, seed)

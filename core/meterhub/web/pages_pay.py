@@ -228,7 +228,7 @@ class PayPages:
         return {
             "title": texts.pick(kind.title),
             "qr": image,
-            "url": checkout.url,
+            "url": checkout.url or (checkout.qr if checkout.qr.startswith(("http://", "https://")) else ""),
             "own": own,
             "params": json.dumps(dict(checkout.params)),
             "script": f"/pay/part/{kind.name}.js" if kind.script is not None else "",
