@@ -17,6 +17,7 @@ from meterhub.money.paying import Browser
 from meterhub.testing.conformance_payment import until
 from meterhub.twins import run_twins
 from meterhub.web.app import build_app, start
+from meterhub.web.pages import setup_pages
 
 SITE = """\
 hub: {{name: Test Court, time_zone: Asia/Shanghai, language: en, currency: CNY, data: ./data}}
@@ -57,7 +58,8 @@ class Court:
     async def __aenter__(self):
         self.hub = Hub(load_site(self.file), Clock(1))
         await self.hub.start()
-        self.web = await start(build_app(self.hub.rooms()), f"127.0.0.1:{self.ports[0]}")
+        rooms = self.hub.rooms()
+        self.web = await start(build_app(rooms, lambda app: setup_pages(app, rooms)), f"127.0.0.1:{self.ports[0]}")
         self.twins = asyncio.ensure_future(run_twins(load_site(self.file), Clock(1)))
         self.session = aiohttp.ClientSession()
         await until(lambda: self.hub.estate["c1"].status == "online")
@@ -103,3 +105,24 @@ async def test_a_tenant_pays_and_is_told(tmp_path, company):
                 await Clock().sleep(0.05)
         delivery = await money.one("money.delivery_of_order", order_no=order["no"])
         assert (delivery["state"], delivery["number"]) == ("confirmed", 1)
+
+
+AGENTS = {
+    "jsapi": ("by-wechat", "Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0", "<wechat-cashier"),
+    "h5": ("by-alipay", "Mozilla/5.0 (Linux; Android 14) Mobile", "gateway.do?"),
+    "qr": ("by-wechat", "Mozilla/5.0 (X11; Linux)", "<svg"),
+}
+
+
+async def test_each_browser_is_shown_its_way_to_pay(tmp_path):
+    async with Court(tmp_path) as court:
+        opened = await court.act("money.open_account", "a-101", mode="meter")
+        for number, (way, (company, agent, shown)) in enumerate(AGENTS.items()):
+            order = await court.hub.money.order(Wish(opened["account"], 5000, f"k{number}", "tenant"))
+            url = f"http://127.0.0.1:{court.ports[0]}/pay/order/{order['no']}?way={company}.{way}"
+            async with court.session.get(url, headers={"User-Agent": agent, "Accept": "text/html"}) as page:
+                text = await page.text()
+            assert page.status == 200 and shown in text, (way, text)
+            assert ("/pay/part/wechat.js" in text) == (company == "by-wechat")
+        async with court.session.get(f"http://127.0.0.1:{court.ports[0]}/pay/part/wechat.js") as script:
+            assert "customElements.define" in await script.text()

@@ -142,11 +142,15 @@ class Paying:
             attempt["created_ms"],
             attempt["expires_ms"],
             notify_url=self.notify_url(merchant),
-            return_url=f"{self._public_url}/pay/order/{attempt['order_no']}",
+            return_url=self.order_url(attempt["order_no"]),
             client_ip=browser.address,
             agent=browser.agent,
             payer=browser.payer,
         )
+
+    def order_url(self, order_no: str) -> str:
+        """The page of an order as the payer's browser and the companies reach it."""
+        return f"{self._public_url}/pay/order/{order_no}"
 
     def notify_url(self, merchant: Merchant) -> str:
         """Where the company sends its notices. Raises ``ConfigError`` when the hub has no public address."""

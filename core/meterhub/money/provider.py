@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from meterhub.errors import ProviderRefused
 from meterhub.money.statements import Bill, PaymentStatement, RefundStatement, Statement
 
 
@@ -112,6 +113,20 @@ class PaymentAccount(ABC):
     @abstractmethod
     def ways(self, agent: str) -> Sequence[Way]:
         """The ways that suit a browser (its ``User-Agent``), the best one first."""
+
+    def identify_url(self, way: str, back: str) -> str:
+        """Where the payer's browser must go before ``way`` can be used, "" when it need not.
+
+        The company sends it on to ``back`` with something for ``identify`` in the query.
+        """
+        return ""
+
+    async def identify(self, query: Mapping[str, str]) -> str:
+        """The payer's id at the company, from the query of the page that ``identify_url`` led back to.
+
+        Raises ``ProviderRefused`` or ``ProviderUnknown``.
+        """
+        raise ProviderRefused("this company needs no id of the payer")
 
     @abstractmethod
     async def create(self, request: PaymentRequest) -> Checkout:

@@ -201,14 +201,25 @@ class PayPages:
         merchant_id, _, way = value.rpartition(".")
         return self._money.merchants.get(merchant_id), way
 
-    async def _opened(self, request: web.Request, no: str, account: Row, merchant: Merchant, way: str) -> Any:
-        """Open the payment; when the company gives no clear answer the order's page says that we are asking."""
-        texts = self._site.texts(request)
+    async def _opened(
+        self, request: web.Request, no: str, account: Row, merchant: Merchant, way: str, *, may_leave: bool = False
+    ) -> Any:
+        """Open the payment; when the company gives no clear answer the order's page says that we are asking.
+
+        A way that must know the payer first leads away to the company, from the order's page alone.
+        """
+        texts, company = self._site.texts(request), merchant.account
         subject = f"{texts(mark('Meter'))} {account['meter']}"
         address = client_address(request, self._site.rooms.trusted_proxies)
-        browser = Browser(request.headers.get("User-Agent", "")[:AGENT_MOST], address)
+        agent = request.headers.get("User-Agent", "")[:AGENT_MOST]
+        away = company.identify_url(way, f"{self._money.paying.order_url(no)}?way={merchant.id}.{way}")
+        if away and "code" not in request.query:
+            if may_leave:
+                raise web.HTTPFound(away)
+            return None
         try:
-            return await self._money.paying.open(no, merchant, way, subject, browser)
+            payer = await company.identify(request.query) if away else ""
+            return await self._money.paying.open(no, merchant, way, subject, Browser(agent, address, payer))
         except (ProviderUnknown, ProviderRefused):
             return None
 
@@ -219,7 +230,7 @@ class PayPages:
             merchant, way = self._chosen(account, request.query["way"], request)
         except MeterHubError:
             return None
-        checkout = await self._opened(request, view.order["no"], account, merchant, way)
+        checkout = await self._opened(request, view.order["no"], account, merchant, way, may_leave=True)
         if checkout is None:
             return {"failed": True}
         kind, texts = merchant.type, self._site.texts(request)

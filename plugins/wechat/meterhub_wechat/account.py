@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -49,6 +49,7 @@ ANSWERS = {"qr": "code_url", "h5": "h5_url", "jsapi": "prepay_id"}
 LIVES_MS = {"qr": 2 * 3_600_000, "h5": 5 * 60_000, "jsapi": 2 * 3_600_000}
 PHONES = re.compile(r"Mobile|Android|iPhone", re.IGNORECASE)
 LARGEST_BILL = 64 << 20
+LARGEST_TOKEN = 16 << 10
 READY_MS = (24 + 10) * 3_600_000
 """From the begin of a day until its bill is there: ten o'clock the next morning."""
 SAYS_NO_BILL = "NO_STATEMENT_EXIST"
@@ -68,10 +69,31 @@ class WechatAccount(PaymentAccount):
         ctx.log.info("merchant %s signs with the key %s", self.merchant, rsa_keys.fingerprint(self._account.private))
 
     def ways(self, agent: str) -> Sequence[Way]:
-        """Inside WeChat its own cashier, on phones the app, elsewhere the QR code."""
+        """Inside WeChat its own cashier, if it can tell who pays; on phones the app, elsewhere the QR code."""
         if "MicroMessenger" in agent:
-            return (JSAPI, QR)
+            return (JSAPI, QR) if self._account.app_secret else (QR,)
         return (H5, QR) if PHONES.search(agent) else (QR,)
+
+    def identify_url(self, way: str, back: str) -> str:
+        """Inside WeChat the app must learn the payer's openid first, which the payer does not notice."""
+        if way != "jsapi" or not self._account.app_secret:
+            return ""
+        asked = {"appid": self._account.appid, "redirect_uri": back, "response_type": "code", "scope": "snsapi_base"}
+        return f"{self._account.authorize}?{urlencode({**asked, 'state': 'pay'})}#wechat_redirect"
+
+    async def identify(self, query: Mapping[str, str]) -> str:
+        """The openid for the code that WeChat put into the query; a code serves once."""
+        key = {"appid": self._account.appid, "secret": self._account.app_secret[:]}
+        asked = urlencode({**key, "code": query.get("code", "")[:200], "grant_type": "authorization_code"})
+        address = URL(f"{self._account.tokens}?{asked}", encoded=True)
+        try:
+            async with self._ctx.http().get(address, allow_redirects=False) as response:
+                content = crypto.read_object(await body_of(response, LARGEST_TOKEN))
+        except (aiohttp.ClientError, TimeoutError, OSError, NotGenuine) as error:
+            raise ProviderUnknown(f"WeChat does not tell who pays: {type(error).__name__}") from None
+        if not isinstance(content.get("openid"), str):
+            raise ProviderRefused("WeChat does not tell who pays", reply=str(content.get("errcode", ""))[:20])
+        return str(content["openid"])
 
     async def create(self, request: PaymentRequest) -> Checkout:
         """Open an order; asked again with equal content it gives a fresh code, because codes live shorter."""

@@ -28,6 +28,7 @@ from meterhub_wechat import crypto, sandbox_bill
 from meterhub_wechat.bill import packed
 from meterhub_wechat.sandbox_callers import Callers
 from meterhub_wechat.sandbox_orders import MOST, Order, Orders, Refund, Refusal, refund_content, transaction
+from meterhub_wechat.sandbox_visitors import Visitors
 
 SCHEDULE_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600)
 REFUND_S = 0.05
@@ -87,6 +88,7 @@ class WechatSandbox(SandboxGateway):
             web.get("/cashier/{code}", self._cashier),
             web.post("/cashier/{code}", self._decide),
             web.post("/sandbox/pay", self._pay),
+            *Visitors(self.world).routes(),
         ]
 
     def approve(self, order: Order) -> bool:

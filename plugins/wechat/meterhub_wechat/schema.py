@@ -17,10 +17,14 @@ from meterhub.errors import ConfigError
 from meterhub_wechat import crypto
 
 GATEWAY, BACKUP = "https://api.mch.weixin.qq.com", "https://api2.mch.weixin.qq.com"
+AUTHORIZE = "https://open.weixin.qq.com/connect/oauth2/authorize"
+TOKENS = "https://api.weixin.qq.com/sns/oauth2/access_token"
+"""Where WeChat tells who is looking at a page."""
 PUBLIC_KEY_PREFIX = "PUB_KEY_ID_"
 SANDBOX_MERCHANT, SANDBOX_APP = "1900000000", "wx0000000000000000"
 SANDBOX_SERIAL, SANDBOX_PUBLIC_KEY_ID = "5A5A5A5A5A5A5A5A", PUBLIC_KEY_PREFIX + "0000000000000000000000000000000"
 SANDBOX_APIV3_KEY = "everybody-knows-this-sandbox-key"
+SANDBOX_APP_SECRET = "everybody-knows-this-app-secret"
 SANDBOX_KEYS = Path(__file__).parent / "sandbox_keys"
 
 SCHEMA = {
@@ -29,6 +33,7 @@ SCHEMA = {
     vol.Optional("serial", description="Serial number of the merchant's certificate, hex."): text(64),
     vol.Optional("private_key", description="The merchant's private key, apiclient_key.pem."): secret(),
     vol.Optional("apiv3_key", description="The APIv3 key, 32 characters."): secret(),
+    vol.Optional("app_secret", description="The app's secret; needed to pay inside WeChat."): secret(),
     vol.Optional("public_key_id", description="Id of WeChat Pay's public key, PUB_KEY_ID_…."): text(64),
     vol.Optional("public_key", description="WeChat Pay's public key."): text(4000),
     vol.Optional("platform_certificates", description="Files of platform certificates to begin with."): [file_path()],
@@ -55,6 +60,9 @@ class Account:
     keys: Mapping[str, RsaKey]
     gateway: str
     backup: str
+    app_secret: str = ""
+    authorize: str = AUTHORIZE
+    tokens: str = TOKENS
 
 
 def read_account(options: Mapping[str, Any]) -> Account:
@@ -80,6 +88,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
         _platform_keys(options, private),
         options["gateway"],
         BACKUP if options["gateway"] == GATEWAY else "",
+        options.get("app_secret", ""),
     )
 
 
@@ -101,6 +110,9 @@ def _sandbox_account(options: Mapping[str, Any]) -> Account:
         {SANDBOX_PUBLIC_KEY_ID: sandbox_key("wechat").public_key()},
         f"http://{options['sandbox']}",
         "",
+        SANDBOX_APP_SECRET,
+        f"http://{options['sandbox']}/connect/oauth2/authorize",
+        f"http://{options['sandbox']}/sns/oauth2/access_token",
     )
 
 

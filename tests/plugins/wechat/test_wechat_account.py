@@ -240,6 +240,28 @@ async def test_inside_wechat_the_page_gets_parameters_signed_by_the_merchant(com
         await company.account.create(replace(company.request("jsapi"), payer=""))
 
 
+async def test_inside_wechat_the_payer_is_known_after_one_way_round(company):
+    assert company.account.identify_url("qr", "http://127.0.0.1:1/back") == ""
+    away = company.account.identify_url("jsapi", "http://127.0.0.1:1/back?way=a.jsapi")
+    async with company.http().get(away, allow_redirects=False) as answer:
+        back = urlsplit(answer.headers["Location"])
+    query = dict(parse_qsl(back.query))
+    assert query["way"] == "a.jsapi" and query["state"] == "pay"
+    openid = await company.account.identify(query)
+    assert openid.startswith("o")
+    with pytest.raises(ProviderRefused, match="who pays") as caught:
+        await company.account.identify(query)
+    assert caught.value.reply == "40029"
+    request = replace(company.request("jsapi"), payer=openid)
+    assert (await company.account.create(request)).params["package"].startswith("prepay_id=")
+
+
+async def test_without_the_apps_secret_a_qr_code_is_shown_inside_wechat(company):
+    company.account._account = replace(company.account._account, app_secret="")
+    assert [one.name for one in company.account.ways("MicroMessenger")] == ["qr"]
+    assert company.account.identify_url("jsapi", "x") == ""
+
+
 async def test_numbers_cannot_lead_to_another_api(company):
     company.sandbox.faults.add("error", "*refund*")
     asked = await company.account.query(replace(ATTEMPT, no="A/../../../../refund/domestic/refunds/R1"))
