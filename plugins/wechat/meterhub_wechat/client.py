@@ -96,10 +96,10 @@ class Client:
         return f"{self._ctx.clock.random.getrandbits(128):032X}"
 
     async def keep_certificates(self) -> None:
-        """Ask for platform certificates now and twice a day, until cancelled."""
+        """Ask for platform certificates now and twice a day, sooner while there are none, until cancelled."""
         while True:
             await self.look_for_certificates()
-            await self._ctx.clock.sleep(REFRESH_S)
+            await self._ctx.clock.sleep(REFRESH_S if self.keys else RETRY_S)
 
     async def look_for_certificates(self) -> None:
         """Add the platform certificates that WeChat Pay has now; seldom, and never take known ones away.

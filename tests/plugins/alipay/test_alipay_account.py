@@ -447,3 +447,78 @@ async def test_accounts_of_one_address_share_a_sandbox(monkeypatch):
     other = {"sandbox": there, "app_id": "2", "mchid": "2"}
     await simulate({"a": {"sandbox": there}, "b": other, "c": {}}, World(Clock()))
     assert [len(merchants) for merchants in made] == [2]
+
+
+# Answers that are proved and yet not what was asked for.
+
+
+class Scripted:
+    """In place of the client: gives what it is told to, an answer or an error."""
+
+    def __init__(self, *answers):
+        self.answers, self.calls = list(answers), []
+
+    async def call(self, method, content, **more):
+        self.calls.append(method)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def no(reason):
+    return ProviderRefused("no", reply=reason)
+
+
+@pytest.mark.parametrize("answer", [{"out_trade_no": "other", "qr_code": "x"}, {"qr_code": ""}, {}])
+async def test_a_code_for_something_else_is_not_shown(company, answer):
+    company.account._client = Scripted(answer)
+    with pytest.raises(ProviderUnknown, match="QR code"):
+        await company.account.create(company.request("qr"))
+
+
+async def test_a_refusal_that_is_not_of_the_payment_stays_one(company):
+    wanted = RefundRequest(ATTEMPT, "R1", 100, "", "")
+    for call in (
+        lambda: company.account.query(ATTEMPT),
+        lambda: company.account.close(ATTEMPT),
+        lambda: company.account.query_refund(wanted),
+        company.account.test,
+    ):
+        company.account._client = Scripted(no("ACCESS_FORBIDDEN"))
+        with pytest.raises(ProviderRefused):
+            await call()
+    company.account._client = Scripted(no("TRADE_NOT_EXIST"))
+    assert (await company.account.query_refund(wanted)).state is RefundState.MISSING
+    company.account._client = Scripted(no("TRADE_NOT_EXIST"))
+    await company.account.close(replace(ATTEMPT, way="h5"))
+    assert company.account._client.calls == ["alipay.trade.close"]
+
+
+async def test_a_refund_whose_answer_moved_no_money_is_asked_after(company):
+    wanted = RefundRequest(ATTEMPT, "R1", 100, "", "")
+    done = {"refund_status": "REFUND_SUCCESS", "refund_amount": "1.00"}
+    for second, state in ((done, RefundState.DONE), ({}, RefundState.PROCESSING)):
+        company.account._client = Scripted({"fund_change": "N", "refund_fee": "1.00"}, second)
+        assert (await company.account.refund(wanted)).state is state
+
+
+@pytest.mark.parametrize(
+    ("answer", "rows"),
+    [(no("NO_BILL_DATA"), ()), ({"bill_file_code": "EMPTY_DATA_WITH_BILL_FILE"}, ()), (no("BILL_NOT_EXIST"), None)],
+)
+async def test_a_day_without_trades_is_not_a_bill_that_is_missing(company, answer, rows):
+    company.account._client = Scripted(answer)
+    if rows is None:
+        with pytest.raises(ProviderUnknown, match="no bill"):
+            await company.account.bill(date(2026, 11, 24))
+    else:
+        assert (await company.account.bill(date(2026, 11, 24))).rows == rows
+
+
+async def test_a_bill_that_is_not_delivered_is_asked_for_again(company):
+    with pytest.raises(ProviderUnknown, match="HTTP 403"):
+        await company.account._download(f"{company.sandbox.base_url}/bill/none")
+    await company.sandbox.stop()
+    with pytest.raises(ProviderUnknown, match="not delivered"):
+        await company.account._download(f"{company.sandbox.base_url}/bill/none")

@@ -503,3 +503,61 @@ async def test_accounts_of_one_address_share_a_sandbox(monkeypatch):
     other = {"sandbox": there, "app_id": "2", "mchid": "2"}
     await simulate({"a": {"sandbox": there}, "b": other, "c": {}}, World(Clock()))
     assert [len(merchants) for merchants in made] == [2]
+
+
+async def test_a_bill_that_is_not_delivered_is_asked_for_again(company):
+    with pytest.raises(ProviderUnknown, match="HTTP 404"):
+        await company.account._download(f"{company.sandbox.base_url}/v3/billdownload/file?token=none")
+    await company.sandbox.stop()
+    with pytest.raises(ProviderUnknown, match="not delivered"):
+        await company.account._download(f"{company.sandbox.base_url}/v3/billdownload/file?token=none")
+    with pytest.raises(ProviderUnknown, match="who pays"):
+        await company.account.identify({"code": "x"})
+
+
+async def test_an_answer_without_anything_to_show_is_unknown(company):
+    async def empty(*_, **__):
+        return {}
+
+    company.account._client.call = empty
+    with pytest.raises(ProviderUnknown, match="nothing to show"):
+        await company.account.create(company.request("qr"))
+
+
+async def test_a_refusal_that_is_not_of_the_payment_stays_one(company):
+    async def refused(*_, **__):
+        raise ProviderRefused("no", reply="NO_AUTH")
+
+    company.account._client.call = refused
+    wanted = RefundRequest(ATTEMPT, "R1", 100, "", "")
+    for call in (company.account.query, company.account.close):
+        with pytest.raises(ProviderRefused):
+            await call(ATTEMPT)
+    with pytest.raises(ProviderRefused):
+        await company.account.query_refund(wanted)
+
+
+async def test_certificates_are_looked_for_until_there_are_some():
+    company = CertificateCompany()
+    await company.start()
+    client, waits = company.account._client, []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        client._looked_s = None
+        if len(waits) == 2:
+            raise InterruptedError
+
+    client._ctx.clock.sleep, asked = sleep, client._ctx.clock.sleep
+    company.sandbox.faults.add("error", "certificates")
+    with pytest.raises(InterruptedError):
+        await client.keep_certificates()
+    client._ctx.clock.sleep = asked
+    assert waits == [600.0, 12 * 3600.0] and len(client.keys) == 2
+    await company.stop()
+
+
+def test_devices_are_named_as_wechat_pay_wants_them():
+    from meterhub_wechat.account import _device
+
+    assert [_device(agent) for agent in ("iPhone", "iPad", "Android", "")] == ["iOS", "iOS", "Android", "Wap"]
