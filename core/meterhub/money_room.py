@@ -115,7 +115,15 @@ def open_money(
     def note(tx: Transaction, action: str, target: str, by: str, after: Mapping[str, Any]) -> None:
         people.audit.write(tx, Entry(action, target, by, site.hub.operator, after=after))
 
-    outside = Outside(asker(actions), spawn, registry.merchants, note, site.web.public_url, site.hub.time_zone)
+    outside = Outside(
+        asker(actions),
+        spawn,
+        registry.merchants,
+        note,
+        site.hub.data / "proofs",
+        site.web.public_url,
+        site.hub.time_zone,
+    )
     money = Money(store, clock, policy_of(site), outside)
     for action in MoneyActions(money).actions():
         actions.register(action)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from pathlib import Path
 from typing import Any, TypeVar
 
 from meterhub.clock import Clock
 from meterhub.errors import NotFound
 from meterhub.money.asking import Ask
+from meterhub.money.bills import Bills
 from meterhub.money.counter import Counter, Note
 from meterhub.money.delivery import Deliveries
 from meterhub.money.evidence import Evidence, Outcome, Source
@@ -19,8 +21,10 @@ from meterhub.money.orders import Wish, create_order, new_number
 from meterhub.money.outbox import Outbox
 from meterhub.money.paying import EXPIRE, Paying
 from meterhub.money.policy import Policy
+from meterhub.money.proof import Prover
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub.money.refunding import Refunding
+from meterhub.money.seal import Seal
 from meterhub.money.settle import Settling
 from meterhub.money.supply import Supply
 from meterhub.store.engine import Row, Store, Transaction
@@ -33,12 +37,13 @@ EXPIRE_AFTER_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What money gets from the rest of the hub."""
+    """What money gets from the rest of the hub. ``proofs`` is the folder of the nightly proofs."""
 
     ask: Ask
     spawn: Callable[[str, Coroutine[Any, Any, Any]], Any]
     merchants: Merchants
     note: Note
+    proofs: Path
     public_url: str = ""
     zone: tzinfo = UTC
 
@@ -60,10 +65,16 @@ class Money:
         self.paying = Paying(*parts)
         self.refunding = Refunding(*parts)
         self.supply = Supply(store, clock, outside.ask, self.outbox, policy, outside.zone)
+        bills = Bills(store, clock, self._settling, policy.operator)
+        seal = Seal(outside.proofs)
+        self.prover = Prover(
+            store, clock, self.outbox, bills, outside.merchants, outside.ask, seal, policy.operator, outside.zone
+        )
         self.counter = Counter(self, clock, outside.note)
 
     async def run(self) -> None:
         """Carry out what the outbox holds until cancelled."""
+        await self.prover.begin()
         await self.outbox.run()
 
     async def order(self, wish: Wish) -> Row:

@@ -43,6 +43,7 @@ class Company:
         self.fail = {}
         self.trip = trip
         self.calls = []
+        self.fee_fen = 0
 
     def pay(self, no, now_ms=1, transaction_id=None):
         """The customer pays. A trade that was closed cannot be paid."""
@@ -148,7 +149,7 @@ class CompanyAccount(PaymentAccount):
 
     async def bill(self, day):
         rows = [
-            BillRow(self.company.statement(trade.no), 1)
+            BillRow(self.company.statement(trade.no), self.company.fee_fen)
             for trade in self.company.trades.values()
             if trade.state is PaymentState.PAID
         ]

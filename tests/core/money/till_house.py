@@ -34,7 +34,15 @@ class Till:
         self.real = await SqliteStore.open(self.folder, self.clock)
         self.store = wrap(self.real)
         self.tasks = Tasks(self.clock, lambda owner, error: self.errors.append((owner, error)))
-        outside = Outside(self.meters.ask, self.tasks.spawn, self.merchants, self._note, "https://pay.example.org", UTC)
+        outside = Outside(
+            self.meters.ask,
+            self.tasks.spawn,
+            self.merchants,
+            self._note,
+            self.folder / "proofs",
+            "https://pay.example.org",
+            UTC,
+        )
         self.money = Money(self.store, self.clock, self.policy, outside)
         self.money.outbox.handle("message", self._message)
         self.tasks.spawn("money", self.money.run())

@@ -239,3 +239,20 @@ async def test_a_receipt_needs_a_payment(court):
     csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, f"/orders/{no}"))[1]
     assert (await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="80")).status == 400
     assert "bank" in sys.modules
+
+
+async def test_the_proof_of_a_night_is_a_page_and_a_signed_file(court):
+    from datetime import date
+
+    await log_in(court)
+    prover = court.hub.money.prover
+    await prover._keep(date(2026, 1, 1), await prover._compare(date(2026, 1, 1)))
+    html = await page(court, "/proofs/2026-01-01")
+    assert "Everything is equal" in html and "Counts in the meters" in html
+    content = await (await court.client.get("/proofs/2026-01-01.json")).read()
+    signature = await (await court.client.get("/proofs/2026-01-01.sig")).text()
+    from meterhub.money.seal import verify
+
+    public = (court.hub.site.hub.data / "proofs" / "proof.pub").read_text()
+    assert verify(public, content, signature)
+    await page(court, "/proofs/2026-01-09", 404)
