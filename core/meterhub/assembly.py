@@ -86,6 +86,8 @@ def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
     mistakes: list[ConfigError] = []
     configs = []
     for one in mine:
+        if len(one.lines) > 1:
+            mistakes.append(_too_many_lines(one, entry))
         try:
             configs.append(CollectorConfig(one.id, check_options(one, kind.collector_schema)))
         except ConfigError as error:
@@ -95,6 +97,11 @@ def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
         raise ConfigErrors(mistakes)
     lines = {one.id: one.lines for one in mine}
     return LinkPlan(entry, options, tuple(configs), lines, plan_envelopes(lines, kind, registry))
+
+
+def _too_many_lines(entry: CollectorEntry, link: LinkEntry) -> ConfigError:
+    message = f"collectors[{entry.id}] has {len(entry.lines)} lines; a collector on a {link.type} link has one wire"
+    return ConfigError(message, where=entry.lines[1].where, hint="put all its meters on one line")
 
 
 def plan_envelopes(

@@ -127,6 +127,21 @@ def test_a_meter_that_is_disabled_may_keep_the_address_of_its_successor(said):
     assert said(ESTATE + more) == (0, [])
 
 
+def test_a_collector_with_a_second_wire_is_named_where_it_stands(said):
+    code, errors = said(ESTATE.replace("lines: [{id: c1-a}]", "lines: [{id: c1-a}, {id: c1-b}]"))
+    assert code == 1 and "collectors[c1] has 2 lines; a collector on a gprs link has one wire" in errors[0]
+
+
+def test_an_envelope_that_nobody_brings_is_named_with_its_near_miss(said):
+    site = ESTATE.replace("gprs: }", "gprs: , mesh: }")
+    code, errors = said(site.replace("{id: c1-a}", "{id: c1-a, envelope: mehs}"))
+    assert code == 1 and "lines[c1-a].envelope is mehs" in errors[0] and "mesh" in errors[0]
+    code, errors = said(site.replace("{id: c1-a}", "{id: c1-a, envelope: {type: mesh, mediun: plc}}"))
+    assert code == 1 and "mediun" in errors[0] and "medium" in errors[0]
+    assert said(site.replace("{id: c1-a}", "{id: c1-a, envelope: mesh}")) == (0, [])
+    assert said(site.replace("{id: c1-a}", "{id: c1-a, envelope: none}")) == (0, [])
+
+
 def test_two_collectors_with_one_registration_are_named(said):
     twice = "lines: [{id: c1-a}]}\n  - {id: c2, link: field, registration: ONE}\n"
     code, errors = said(ESTATE.replace("lines: [{id: c1-a}]}\n", twice))

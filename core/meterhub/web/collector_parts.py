@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from meterhub.clock import utc
 from meterhub.devices.device import Device
 from meterhub.devices.states import Estate
-from meterhub.field.collector import Collector
+from meterhub.field.collector import Collector, Node
 from meterhub.field.line import Line
 from meterhub.web.beats import ONLINE, UNKNOWN, Spell
 from meterhub.web.rooms import Rooms
@@ -107,6 +107,14 @@ def nodes_of(collector: Collector, estate: Estate, lines: Sequence[str]) -> list
         }
         for address, node in shown
     ]
+
+
+def node_of(device: Device, collectors: Iterable[Collector]) -> Node | None:
+    """The node of a radio network that a meter is, or hangs on; None where there is none of its address."""
+    for collector in collectors:
+        if any(line.config.id == device.parent for line in collector.lines):
+            return collector.nodes.get(device.address[-12:].zfill(12))
+    return None
 
 
 def standing_of(device: Device, lines: Mapping[str, Line]) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
+from meterhub.field.collector import Node
 from meterhub.texts import Texts, mark
 from meterhub.web import values
 from meterhub.web.device_parts import CAUSE_WORDS
@@ -112,5 +113,20 @@ def standing_facts(
         (texts(mark("Failures in a row")), str(standing["failures"])),
         (texts(mark("Last error")), standing["last_error"] or ""),
         (texts(mark("Round trip")), trip(standing["trip_ms"])),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def node_facts(node: Node | None, texts: Texts) -> Sequence[tuple[str, str]]:
+    """What the radio network says of the meter's node."""
+    if node is None:
+        return ()
+    one = node.facts
+    state = {True: mark("online"), False: mark("offline"), None: mark("unknown")}[one.online]
+    facts = [
+        (texts(mark("Node")), texts(state)),
+        (texts(mark("Hops")), "" if one.hops is None else str(one.hops)),
+        (texts(mark("Quality")), "" if one.quality is None else f"{one.quality} %"),
+        (texts(mark("Signal")), "" if one.signal_dbm is None else f"{one.signal_dbm} dBm"),
     ]
     return [(label, value) for label, value in facts if value]

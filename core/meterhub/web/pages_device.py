@@ -17,8 +17,8 @@ from meterhub.texts import Texts, mark
 from meterhub.web import forms, values
 from meterhub.web.beats import Spell, beats, spells_of
 from meterhub.web.charts import chart
-from meterhub.web.collector_parts import figures_of, standing_of
-from meterhub.web.collector_view import CollectorView, standing_facts
+from meterhub.web.collector_parts import figures_of, node_of, standing_of
+from meterhub.web.collector_view import CollectorView, node_facts, standing_facts
 from meterhub.web.device_parts import CAUSE_WORDS, ValueRows, line_ids, line_summary, primary, sweep_s
 from meterhub.web.frames import frames_of
 from meterhub.web.list_parts import tile
@@ -171,8 +171,11 @@ class DevicePages:
 
     def _standing(self, device: Device, texts: Texts, now_ms: int) -> Sequence[tuple[str, str]]:
         """How a meter has answered on its line."""
-        standing = standing_of(device, self._site.rooms.lines()) if device.kind == "meter" else None
-        return standing_facts(standing, texts, self._site.rooms.zone, now_ms)
+        rooms = self._site.rooms
+        if device.kind != "meter":
+            return ()
+        facts = standing_facts(standing_of(device, rooms.lines()), texts, rooms.zone, now_ms)
+        return [*facts, *node_facts(node_of(device, rooms.collectors()), texts)]
 
     def _behind(self, request: web.Request, device: Device, texts: Texts) -> dict[str, Any]:
         """The lines of a collector with their figures, and its meters as tiles."""

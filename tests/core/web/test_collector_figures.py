@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterhub.bus import Bus
+from meterhub.devices.device import Device
+from meterhub.devices.profile import Profile
 from meterhub.field.collector import Collector
 from meterhub.field.line import Line, LineConfig
 from meterhub.field.link import CollectorConfig, NodeFacts
 from meterhub.testing.wire import ScriptedWire
 from meterhub.texts import texts_for
-from meterhub.web.collector_parts import begin_of_days, connection_of, line_of, nodes_of, seconds_per_day
-from meterhub.web.collector_view import CollectorView, duration, percent, trip
+from meterhub.web.collector_parts import begin_of_days, connection_of, line_of, node_of, nodes_of, seconds_per_day
+from meterhub.web.collector_view import CollectorView, duration, node_facts, percent, trip
 
 NOON_MS = 1_767_240_000_000
 DAY_MS = 86_400_000
@@ -55,6 +57,13 @@ async def test_a_connection_tells_what_is_known_and_none_of_the_rest(clock):
     assert now["state"] == "online" and now["peer"] == "scripted wire" and now["signal_dbm"] == -97
     (node,) = nodes_of(collector, {}, ["c1-a"])
     assert (node["online"], node["hops"], node["quality"], node["meter"]) == (False, 2, 80, None)
+    meter = Device("a-101", "meter", Profile("p", "t", {"en": "P"}), parent="c1-a", address="101")
+    assert node_facts(node_of(meter, [collector]), texts_for("en")) == [
+        ("Node", "offline"),
+        ("Hops", "2"),
+        ("Quality", "80 %"),
+    ]
+    assert node_facts(None, texts_for("en")) == ()
     assert line_of(line, clock.monotonic())["success_permille"] is None
 
 

@@ -1,0 +1,62 @@
+"""Floods: strangers that say nothing or nonsense, and collectors that take nothing, harm nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from far_end import Caller
+
+from meterhub.bus import Bus
+from meterhub.clock import Clock
+from meterhub.config.schema import check
+from meterhub.field.collector import Collector
+from meterhub.field.link import CollectorConfig
+from meterhub.field.link_desk import MAX_STRANGERS, LinkDesk
+from meterhub.testing.conformance_link import until
+from meterhub_gprs import open_link
+from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
+
+
+@pytest.fixture
+async def field():
+    """A link with one collector at a real desk."""
+    clock, bus = Clock(), Bus()
+    owner = Collector(CollectorConfig("c1", check({"registration": "DTU1"}, COLLECTOR_SCHEMA)), (), clock, bus)
+    desk = LinkDesk("field", [owner], clock, bus)
+    config = {"listen": "127.0.0.1:0", "unregistered_per_address": 1000, "unregistered": 300}
+    link = open_link(SimpleNamespace(clock=clock), check(config, LINK_SCHEMA))
+    desk.start()
+    await link.open(desk)
+    yield SimpleNamespace(link=link, desk=desk, owner=owner)
+    desk.stop()
+    await link.close()
+
+
+async def test_hundreds_of_strangers_leave_a_real_collector_alone_and_take_bounded_room(field, caplog):
+    real = await Caller.call(field.link, b"DTU1")
+    await until(lambda: field.owner.state == "online")
+    silent = [await Caller.call(field.link) for _ in range(350)]
+    garbage = await asyncio.gather(*(Caller.call(field.link, b"\xff\x00nonsense" * 30) for _ in range(200)))
+    await until(lambda: all(one.closed for one in garbage))
+    assert len(field.link._unnamed) <= 300 and len(field.link._connections) <= 301
+    assert sum(one.closed for one in silent) >= 50, "the oldest had to go"
+    assert len(field.desk.strangers) <= MAX_STRANGERS
+    assert len([one for one in caplog.records if "called" in one.message]) <= 3, "said within limits"
+    field.owner.session.channel.send(b"still here?")
+    await until(lambda: real.data == b"still here?")
+    for one in silent:
+        one.abort()
+    await until(lambda: len(field.link._connections) == 1)
+    assert not field.link._unnamed and not field.link._callers
+
+
+async def test_calling_and_hanging_up_over_and_over_leaves_nothing_behind(field):
+    for _ in range(200):
+        far = await Caller.call(field.link, b"DTU1")
+        far.abort()
+    await until(lambda: not field.link._connections)
+    assert field.owner.state in ("offline", "never_seen") and not field.link._held
+    await Caller.call(field.link, b"DTU1")
+    await until(lambda: field.owner.state == "online")
