@@ -16,6 +16,7 @@ from meterhub.devices.states import Estate
 from meterhub.devices.vectors import vector_mistakes
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.hub import load_registry, offered_actions
+from meterhub.money_room import open_merchants
 from meterhub.plugins import Plugins, PluginState
 from meterhub.registry import Registry, flat
 from meterhub.scheduled_actions import with_actions
@@ -36,9 +37,11 @@ def _beyond_the_file(site: Site) -> Iterator[ConfigError]:
     """What only shows with the plugins loaded."""
     plugins, registry, mistakes = load_registry(site, Clock(), lambda owner, coroutine: coroutine.close())
     yield from mistakes
+    plugins.call("register_notifiers")
     yield from _failures(plugins, {one.where for one in mistakes})
     yield from _raised_by(partial(plan_links, site, registry, plugins))
     yield from _raised_by(partial(build_devices, site, registry))
+    yield from _raised_by(partial(open_merchants, site, registry, plugins))
     yield from _in_schedules(site, plugins)
     yield from _in_vectors(registry)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +90,8 @@ class Company(ABC):
     """How much faster than usual notices are repeated."""
     operations: Mapping[str, str]
     """What the sandbox calls ``create``, ``query``, ``close``, ``refund`` and ``query_refund`` in its faults."""
+    secrets: Sequence[str] = ()
+    """Texts that must never be logged or told: keys, or long parts of them."""
     payment_operation = "payment"
     """What it calls notices of payments."""
 

@@ -255,6 +255,21 @@ class PaymentConformance:
         assert sum(row.fee_fen for row in rows) >= 0
         assert (await company.account.bill(day + timedelta(days=1))).rows == ()
 
+    async def test_no_secret_is_logged_or_told(self, company: Company, caplog: pytest.LogCaptureFixture) -> None:
+        """Neither when all goes well nor when everything goes wrong."""
+        caplog.set_level("DEBUG")
+        _, attempt = await self.paid(company)
+        told = []
+        for fault in UNANSWERED:
+            company.sandbox.faults.add(fault, company.operations["query"], times=9)
+            with pytest.raises(ProviderUnknown) as caught:
+                await company.account.query(attempt)
+            told.append(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
+            company.sandbox.faults.clear()
+        assert company.secrets
+        everything = caplog.text + "".join(told) + repr(vars(company.account))
+        assert [number for number, one in enumerate(company.secrets) if one in everything] == []
+
     async def test_the_test_button_tells_good_from_bad(self, company: Company) -> None:
         """One sentence when everything works, an error when nobody answers."""
         assert await company.account.test()

@@ -12,6 +12,7 @@ import voluptuous as vol
 from Crypto.PublicKey.RSA import RsaKey
 
 from meterhub import certificates, rsa_keys
+from meterhub.config.nodes import Secret
 from meterhub.config.types import file_path, host_port, secret, text
 from meterhub.errors import ConfigError
 from meterhub_wechat import crypto
@@ -105,12 +106,12 @@ def _sandbox_account(options: Mapping[str, Any]) -> Account:
         options.get("appid", SANDBOX_APP),
         options.get("serial", SANDBOX_SERIAL),
         rsa_keys.private_key(private) if private else sandbox_key("merchant"),
-        options.get("apiv3_key", SANDBOX_APIV3_KEY),
+        Secret(options.get("apiv3_key", SANDBOX_APIV3_KEY)[:]),
         SANDBOX_PUBLIC_KEY_ID,
         {SANDBOX_PUBLIC_KEY_ID: sandbox_key("wechat").public_key()},
         f"http://{options['sandbox']}",
         "",
-        SANDBOX_APP_SECRET,
+        Secret(SANDBOX_APP_SECRET),
         f"http://{options['sandbox']}/connect/oauth2/authorize",
         f"http://{options['sandbox']}/sns/oauth2/access_token",
     )

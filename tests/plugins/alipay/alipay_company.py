@@ -8,12 +8,15 @@ from meterhub.testing.company import Company
 from meterhub_alipay.account import AlipayAccount
 from meterhub_alipay.sandbox import AlipaySandbox
 from meterhub_alipay.sandbox_accounts import merchant_of
+from meterhub_alipay.schema import sandbox_key
 
 LOOPBACK = HostPort("127.0.0.1", 0)
 
 
 class AlipayCompany(Company):
     """Key mode, with the keys of the sandbox."""
+
+    secrets = (sandbox_key("application").export_key().decode()[40:100],)
 
     operations = {  # noqa: RUF012
         "create": "alipay.trade.precreate",

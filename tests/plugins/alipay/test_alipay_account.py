@@ -15,6 +15,7 @@ import pytest_asyncio
 from alipay_company import LOOPBACK, AlipayCompany
 from alipay_samples import private, public, samples
 
+from meterhub.checking import check_site
 from meterhub.clock import Clock
 from meterhub.config.types import HostPort
 from meterhub.errors import ConfigError, NoticeRejected, ProviderRefused, ProviderUnknown
@@ -522,3 +523,15 @@ async def test_a_bill_that_is_not_delivered_is_asked_for_again(company):
     await company.sandbox.stop()
     with pytest.raises(ProviderUnknown, match="not delivered"):
         await company.account._download(f"{company.sandbox.base_url}/bill/none")
+
+
+def test_a_wrong_account_is_found_before_the_hub_starts(tmp_path):
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "hub: {name: T, time_zone: Asia/Shanghai, data: ./data}\nplugins: {alipay: }\npayments:\n"
+        '  - {id: main, type: alipay, app_id: "1", seller_id: "2", private_key: nonsense, alipay_public_key: x}\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match=r"site\.yaml:4.*private_key: this is no RSA key") as caught:
+        check_site(site)
+    assert "nonsense" not in str(caught.value)

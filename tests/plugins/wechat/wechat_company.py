@@ -12,6 +12,7 @@ from meterhub.testing.company import Company
 from meterhub_wechat.account import WechatAccount
 from meterhub_wechat.sandbox import PlatformKey, WechatSandbox
 from meterhub_wechat.sandbox_accounts import merchant_of
+from meterhub_wechat.schema import SANDBOX_APIV3_KEY, SANDBOX_APP_SECRET, sandbox_key
 
 LOOPBACK = HostPort("127.0.0.1", 0)
 CERTIFICATES = (
@@ -23,6 +24,8 @@ CERTIFICATES = (
 
 class WechatCompany(Company):
     """Public-key mode, with the keys of the sandbox."""
+
+    secrets = (sandbox_key("merchant").export_key().decode()[40:100], SANDBOX_APIV3_KEY, SANDBOX_APP_SECRET)
 
     operations = {  # noqa: RUF012
         name: name for name in ("create", "query", "close", "refund", "query_refund")
