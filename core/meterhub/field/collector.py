@@ -74,6 +74,8 @@ class Collector:
         self.since_ms = clock.now()
         self.peer = ""
         self.session: Session | None = None
+        self.link_trouble = ""
+        """What is wrong with its link itself, in words; '' when nothing is."""
         self.signal_dbm: int | None = None
         """How strong it is received; None where that is not told."""
         self.nodes: dict[str, Node] = {}

@@ -108,6 +108,8 @@ class LinkDesk:
         if text == self.text:
             return
         self.text = text
+        for collector in self.sessions.values():
+            collector.link_trouble = text
         log.warning("link %s: %s", self.link_id, text or "works again")
         self._bus.emit(LinkTrouble(self.link_id, self._clock.now(), text))
 

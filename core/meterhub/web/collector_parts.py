@@ -58,6 +58,7 @@ def connection_of(collector: Collector) -> dict[str, Any]:
         "state": collector.state,
         "cause": collector.cause,
         "since_ms": collector.since_ms,
+        "trouble": collector.link_trouble or None,
         "peer": collector.peer or None,
         "alive_ms": collector.alive_ms,
         "heard_ms": collector.heard_ms,

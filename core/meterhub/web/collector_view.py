@@ -72,6 +72,7 @@ class CollectorView:
         texts = self._texts
         signal = one["signal_dbm"]
         facts = [
+            (texts(mark("Trouble of the link")), one["trouble"] or ""),
             (texts(mark("Address")), one["peer"] or ""),
             (texts(mark("Why")), texts(CAUSE_WORDS.get(one["cause"], one["cause"]))),
             (texts(mark("Last sign of life")), self._age(one["alive_ms"])),

@@ -14,6 +14,7 @@ from meterhub.devices.profile import Profile
 from meterhub.field.collector import Collector
 from meterhub.field.line import Line, LineConfig
 from meterhub.field.link import CollectorConfig, NodeFacts
+from meterhub.field.link_desk import LinkDesk
 from meterhub.testing.wire import ScriptedWire
 from meterhub.texts import texts_for
 from meterhub.web.collector_parts import begin_of_days, connection_of, line_of, node_of, nodes_of, seconds_per_day
@@ -47,7 +48,9 @@ def test_the_days_begin_at_midnight_of_the_site_and_the_newest_is_first():
 async def test_a_connection_tells_what_is_known_and_none_of_the_rest(clock):
     line = Line(LineConfig("c1-a"), clock, {})
     collector = Collector(CollectorConfig("c1"), [line], clock, Bus())
+    LinkDesk("field", [collector], clock, Bus()).trouble("cannot listen on 0.0.0.0:9100: in use")
     before = connection_of(collector)
+    assert before["trouble"] == "cannot listen on 0.0.0.0:9100: in use"
     assert before["state"] == before["cause"] == "never_seen" and before["trip_ms"] is before["signal_dbm"] is None
     session = collector.attach(ScriptedWire(clock))
     session.signal(-97)
