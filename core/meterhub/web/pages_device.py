@@ -207,7 +207,7 @@ class DevicePages:
             times = f"{begin} – {values.clock_time(until, zone, now_ms)}"
             shown.append(
                 {
-                    "status": state if state in values.STATUSES else "link_down",
+                    "status": state,
                     "times": times if until < now_ms else texts(mark("since %(time)s")) % {"time": begin},
                     "cause": texts(CAUSE_WORDS.get(cause, cause)),
                 }

@@ -22,6 +22,8 @@ STATUSES: Mapping[str, tuple[str, str, str]] = {
     "config_error": ("config", "bad", mark("Configuration error")),
     "disabled": ("disabled", "off", mark("Disabled")),
     "never_seen": ("never", "off", mark("Never seen")),
+    "offline": ("link-down", "bad", mark("Offline")),
+    "unknown": ("never", "off", mark("Unknown")),
     "running": ("ok", "ok", mark("Running")),
     "failed": ("bad", "bad", mark("Failed")),
     "found": ("never", "off", mark("Found")),
