@@ -52,7 +52,7 @@ class Supply:
         if decision is None:
             return None
         if not decision.allow:
-            return Again(LOOK_AGAIN_S, decision.reason)
+            return Again(LOOK_AGAIN_S)
         account = decision.account
         key = f"supply/{decision.id}"
         answer = await self._ask(COMMANDS[decision.wanted], account["meter"], {}, key, f"decision:{decision.id}")
@@ -71,6 +71,9 @@ class Supply:
         if wanted == (account["supply"] or "on"):
             return None
         allow, reason = self._may(wanted, figures["hour"])
+        last = tx.one("money.decisions_of", {"account": account_id, "most": 1})
+        if not allow and last is not None and (last["wanted"], last["reason"]) == (wanted, reason):
+            return Decision(last["id"], account, wanted, allow, reason)  # said once, not at every look
         row = {"operator": account["operator"], "account": account_id, "meter": account["meter"], "wanted": wanted}
         more = {"allow": int(allow), "reason": reason, "inputs_json": json.dumps(figures), "at_ms": self._clock.now()}
         return Decision(tx.insert("policy_decisions", {**row, **more}), account, wanted, allow, reason)

@@ -18,8 +18,9 @@ async def proof(till, day):
     return row, {one["name"]: one["differences"] for one in json.loads(row["content_json"])["checks"]}
 
 
-async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(till):
-    till.company.fee_fen = 3
+@pytest.mark.parametrize("fee", [3, -3])
+async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(till, fee):
+    till.company.fee_fen = fee
     await till.account()
     await till.account("a-102", mode=Mode.SERVER)
     await till.paid_order()
@@ -42,7 +43,7 @@ async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(t
     assert not verify(public, content + b" ", row["signature"]) and not verify(public, content, "!")
     assert (folder / "proof.key").stat().st_mode & 0o077 == 0
     assert {key for key, _, _ in await till.outbox("proof")} >= {"2025-12-31", "2026-01-01", "2026-01-02"}
-    assert (await till.books())["fees/acme"] == -6
+    assert (await till.books())["fees/acme"] == -2 * fee
 
 
 async def test_a_payment_that_only_the_bill_knows_is_booked(till):
@@ -60,6 +61,7 @@ async def test_every_planted_difference_is_told(till):
     await till.account()
     await till.account("a-102")
     first = await till.paid_order()
+    await till.paid_order(key="k2")
     await till.until_quiet(60)
 
     def plant(tx):
@@ -89,7 +91,8 @@ async def test_every_planted_difference_is_told(till):
     )
     assert {"Y is fulfilled without a payment", "Y is done, its delivery planned"} <= set(checks["orders"])
     assert any("is not in the company's bill" in one for one in checks["orders"])
-    assert any("confirmed 90.00, booked 50.00" in one for one in checks["deliveries"])
+    assert any("purchases 2 to 5, but 2 of them" in one for one in checks["deliveries"])
+    assert any("confirmed 140.00, booked 100.00" in one for one in checks["deliveries"])
     assert any("a-102: not asked" in one for one in checks["meters"])
     assert checks["waiting"] == [] or checks["waiting"]
 

@@ -1,0 +1,231 @@
+"""Accounts from their opening to their end, charges, supply, merchant accounts, and the outbox on a bad day."""
+
+from __future__ import annotations
+
+import pytest
+from bank import Company, merchant
+
+from meterhub.errors import BadInput, ConfigError, Conflict, NotFound, ProviderRefused
+from meterhub.money.merchants import Merchants
+from meterhub.money.outbox import Again
+from meterhub.money.paying import Paying
+from meterhub.money.policy import Policy
+from meterhub.money.states import DELIVERIES, ORDERS, DeliveryState, Mode, OrderState, move_delivery, move_order
+
+
+async def test_a_meter_has_one_account_at_a_time_and_a_new_one_after_the_end(till):
+    counter = till.money.counter
+    await till.account(mode=Mode.SERVER)
+    with pytest.raises(Conflict, match="already"):
+        await till.account(mode=Mode.SERVER)
+    with pytest.raises(Conflict, match="freeze"):
+        await counter.close_account("a-101-1", 0, "user:anna")
+    await counter.freeze("a-101-1", "user:anna")
+    await counter.close_account("a-101-1", 0, "user:anna")
+    with pytest.raises(Conflict, match="closed"):
+        await counter.freeze("a-101-1", "user:anna")
+    till.meters.purses.clear()
+    await till.real.transact(lambda tx: tx.execute("update money_accounts set link = 'old'"))
+    assert (await till.account(mode=Mode.SERVER))["id"] == "a-101-2"
+    with pytest.raises(NotFound):
+        await counter.freeze("nobody", "user:anna")
+
+
+async def test_what_is_still_open_stands_in_the_way_of_the_end(till):
+    counter = till.money.counter
+    await till.account(mode=Mode.SERVER)
+    order = await till.order(key="k0")
+    await till.start(order)
+    await counter.freeze("a-101-1", "user:anna")
+    with pytest.raises(Conflict, match="the order"):
+        await counter.close_account("a-101-1", 0, "user:anna")
+    till.company.pay(f"{order['no']}00")
+    await till.notify(f"{order['no']}00")
+    with pytest.raises(Conflict, match="prepaid"):
+        await counter.close_account("a-101-1", 0, "user:anna")
+    await counter.charge("a-101-1", "day/1", 6000)
+    with pytest.raises(Conflict, match="receivable"):
+        await counter.close_account("a-101-1", 0, "user:anna")
+
+
+async def test_a_payment_for_an_account_that_is_closed_by_then_waits_for_a_person(till):
+    await till.account(mode=Mode.SERVER)
+    order = await till.order()
+    no = await till.start(order)
+    await till.money.counter.freeze("a-101-1", "user:anna")
+    await till.real.transact(lambda tx: tx.execute("update money_accounts set state = 'closed'"))
+    till.company.pay(no)
+    await till.notify(no)
+    assert await till.cases() == ["late_payment"]
+    (payment,) = await till.rows("select id from payments")
+    with pytest.raises(Conflict, match="takes no more credit"):
+        await till.money.counter.apply_late(payment["id"], "user:anna")
+
+
+async def test_credit_left_in_a_meter_is_agreed_on_and_written_off(till):
+    counter = till.money.counter
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    await counter.freeze("a-101-1", "user:anna")
+    with pytest.raises(Conflict, match=r"50\.00"):
+        await counter.close_account("a-101-1", 0, "user:anna")
+    assert (await counter.close_account("a-101-1", 5000, "user:anna"))["state"] == "closed"
+    assert (await till.books())["write_off"] == 5000
+
+
+async def test_a_charge_has_one_effect_and_a_meter_is_not_charged_here(till):
+    await till.account(mode=Mode.SERVER)
+    await till.account("a-102")
+    await till.paid_order()
+    for _ in range(2):
+        await till.money.counter.charge("a-101-1", "day/1", 6000)
+    assert (await till.books())["revenue/energy"] == 6000
+    with pytest.raises(Conflict, match="another amount"):
+        await till.money.counter.charge("a-101-1", "day/1", 6001)
+    with pytest.raises(Conflict, match="itself"):
+        await till.money.counter.charge("a-102-1", "day/1", 100)
+
+
+async def test_debt_is_paid_first(till):
+    await till.account(mode=Mode.SERVER)
+    await till.money.counter.charge("a-101-1", "day/1", 1500)
+    await till.paid_order()
+    books = await till.books()
+    assert (books["prepaid/a-101-1"], books["receivable/a-101-1"]) == (3500, 0)
+
+
+async def test_nobody_is_cut_off_in_the_quiet_hours_nor_without_a_stored_decision(till):
+    till.money.supply._policy = Policy(no_cut_hours=(22, 8))
+    await till.account(mode=Mode.SERVER)
+    await till.money.counter.charge("a-101-1", "day/1", 100)
+    await till.until_quiet(3600)
+    assert till.meters.relays == {}
+    assert [row["allow"] for row in await till.rows("select allow from policy_decisions")] == [0]
+    till.meters.fail["meter.open_circuit"] = ["lost"]
+    await till.until_quiet(8 * 3600)
+    assert till.meters.relays == {"a-101": "off"}
+    (allowed, *_) = await till.rows("select * from policy_decisions where allow = 1")
+    assert '"owed_fen": 100' in allowed["inputs_json"] and allowed["reason"] == "the credit is used up"
+    till.money.supply._policy = Policy(no_cut_hours=(1, 23))
+    await till.account("a-102", mode=Mode.SERVER)
+    await till.money.counter.charge("a-102-1", "day/1", 100)
+    await till.until_quiet(60)
+    assert "a-102" not in till.meters.relays
+    await till.real.transact(lambda tx: tx.execute("update money_accounts set state = 'closed' where id = 'a-102-1'"))
+    await till.until_quiet(3600)
+    assert "a-102" not in till.meters.relays
+
+
+async def test_a_receipt_counts_its_copies(till):
+    await till.account()
+    no = await till.paid_order()
+    assert [await till.money.counter.printed(no, "user:anna") for _ in range(3)] == [0, 1, 2]
+
+
+async def test_cash_is_one_sale_however_often_the_button_is_pressed(till):
+    from meterhub.money.orders import Wish
+
+    await till.account(mode=Mode.SERVER)
+    sales = [await till.money.counter.sell_for_cash(Wish("a-101-1", 3000, "r1", "user:anna")) for _ in range(2)]
+    assert sales[0]["no"] == sales[1]["no"]
+    (payment,) = await till.rows("select * from payments")
+    await till.money.counter.refund(payment["id"], 3000, "wrong meter", "user:anna")
+    await till.until_quiet()
+    assert await till.state(sales[0]["no"]) == "refunded"
+    assert [fen for fen in (await till.books()).values() if fen] == []
+
+
+def test_the_nearest_merchant_account_comes_first():
+    company = Company()
+    all_of_it = merchant(company, "all", "main")
+    north = merchant(company, "north", "main/north")
+    merchants = Merchants([all_of_it, north, merchant(company, "other", "elsewhere"), merchant(company, "any")])
+    assert [one.id for one in merchants.serving("main/north/Block A")] == ["north", "all", "any"]
+    assert [one.id for one in merchants.serving("main/northwest")] == ["all", "any"]
+    with pytest.raises(NotFound):
+        merchants.get("all", "another")
+
+
+async def test_without_a_public_address_no_payment_is_opened(till):
+    paying = till.money.paying
+    offline = Paying(till.store, till.clock, till.merchants, till.money._settling, till.money.outbox, "")
+    till.money.outbox.handle("watch", paying.watch)
+    with pytest.raises(ConfigError, match="public"):
+        offline.notify_url(till.merchants.get("court"))
+
+
+@pytest.mark.parametrize(
+    ("table", "move", "states"), [(ORDERS, move_order, OrderState), (DELIVERIES, move_delivery, DeliveryState)]
+)
+async def test_no_state_follows_that_may_not(till, table, move, states):
+    assert {str(one) for one in states} == set(table)
+    row = {"no": "nobody", "id": 9, "state": next(name for name, after in table.items() if not after)}
+    for state in states:
+        with pytest.raises(Conflict, match="cannot become"):
+            await till.real.transact(lambda tx, state=state: move(tx, row, state))
+    first = next(name for name, after in table.items() if after)
+    with pytest.raises(Conflict, match="any more"):
+        await till.real.transact(lambda tx: move(tx, {**row, "state": first}, states(min(table[first]))))
+
+
+async def test_the_outbox_outlives_handlers_that_fail_and_those_that_are_gone(till):
+    outbox = till.money.outbox
+    seen = []
+
+    async def handler(row):
+        seen.append(row["failures"])
+        if len(seen) == 1:
+            raise ValueError("a mistake of ours")
+        if len(seen) == 2:
+            raise BadInput("what was asked is wrong")
+        if len(seen) == 3:
+            return Again(10)
+        return None
+
+    outbox.handle("odd", handler)
+    await till.real.transact(lambda tx: outbox.put(tx, "odd", "1", "x", {}, operator="main"))
+    outbox.wake()
+    await till.until_quiet(3600)
+    assert seen == [0, 1, 2, 0]
+    await till.real.transact(lambda tx: outbox.put(tx, "nobody", "1", "x", {}, operator="main"))
+    assert [state for _, state, _ in await till.outbox("nobody")] == ["no_way"]
+    await till.real.transact(lambda tx: outbox.put(tx, "odd", "2", "x", {}, operator="main"))
+    del outbox._handlers["odd"]
+    outbox.wake()
+    await till.until_quiet(60)
+    (row,) = await till.rows("select error from outbox where key = '2' and kind = 'odd'")
+    assert "plugin" in row["error"]
+
+
+async def test_a_wish_of_a_parked_row_to_be_looked_at_is_not_lost(till):
+    outbox = till.money.outbox
+    looks = []
+
+    async def handler(row):
+        looks.append(row["tries"])
+        if len(looks) == 1:
+            await till.real.transact(lambda tx: outbox.wake_row(tx, "odd", "1"))
+            return Again(None)
+        return None
+
+    outbox.handle("odd", handler)
+    await till.real.transact(lambda tx: outbox.put(tx, "odd", "1", "x", {}, operator="main"))
+    outbox.wake()
+    await till.until_quiet(5)
+    assert len(looks) == 2
+
+
+async def test_an_order_over_its_time_is_not_opened_even_before_it_is_ended(till):
+    await till.account()
+    order = await till.order()
+    await till.real.transact(lambda tx: tx.execute("update orders set expires_ms = created_ms"))
+    with pytest.raises(Conflict, match="time to pay"):
+        await till.start(order)
+
+
+async def test_a_company_that_needs_no_id_of_the_payer_asks_for_none():
+    account = merchant(Company()).account
+    assert account.identify_url("qr", "https://pay.example.org") == ""
+    with pytest.raises(ProviderRefused):
+        await account.identify({})
