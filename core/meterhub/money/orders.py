@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meterhub.clock import utc
-from meterhub.errors import BadInput, Conflict, NotFound
+from meterhub.errors import BadInput, Conflict, NotFound, TooMany
 from meterhub.money.amount import positive, yuan
 from meterhub.money.policy import Policy
 from meterhub.money.states import OrderState, move_order
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from random import Random
 
 MAX_KEY = 255
+UNPAID_MOST = 20
+"""Orders of one account that may wait to be paid: the page is open to everybody, and must not fill the books."""
 OPEN_ATTEMPTS_MOST = 20
 """Tries to pay one order; whoever needs more starts a new one."""
 
@@ -38,7 +40,7 @@ def new_number(prefix: str, random: Random, now_ms: int) -> str:
 def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: int) -> Row:
     """Store an order and return it; the one there is when the key was used for the same wish before.
 
-    Raises ``NotFound``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another amount or an
+    Raises ``NotFound``, ``TooMany``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another amount or an
     account that takes no more orders.
     """
     account = account_of(tx, wish.account)
@@ -54,6 +56,11 @@ def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: i
         raise BadInput(f"the least that can be paid is {yuan(policy.least_fen)}")
     if account["state"] != "open":
         raise Conflict("the account is being closed and takes no more orders", where=wish.account)
+    unpaid = tx.one("money.unpaid", {"account": wish.account, "now_ms": now_ms})
+    if unpaid is not None and unpaid["n"] >= UNPAID_MOST:
+        raise TooMany(
+            "too many orders of this account wait to be paid", where=wish.account, hint="pay one of them first"
+        )
     tx.insert("orders", _row(account, wish, no, now_ms, now_ms + policy.expiry_s * 1000))
     return order_of(tx, no)
 

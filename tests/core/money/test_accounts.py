@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bank import Company, merchant
 
-from meterhub.errors import BadInput, ConfigError, Conflict, NotFound, ProviderRefused
+from meterhub.errors import BadInput, ConfigError, Conflict, NotFound, ProviderRefused, TooMany
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again
 from meterhub.money.paying import Paying
@@ -229,3 +229,14 @@ async def test_a_company_that_needs_no_id_of_the_payer_asks_for_none():
     assert account.identify_url("qr", "https://pay.example.org") == ""
     with pytest.raises(ProviderRefused):
         await account.identify({})
+
+
+async def test_nobody_fills_the_books_with_orders_that_are_never_paid(till):
+    await till.account()
+    for number in range(20):
+        await till.order(key=f"k{number}")
+    with pytest.raises(TooMany):
+        await till.order(key="one more")
+    assert (await till.order(key="k3"))["state"] == "created"
+    await till.until_quiet(1000)
+    assert (await till.order(key="one more"))["state"] == "created"

@@ -18,6 +18,10 @@ select * from orders where no = :no;
 -- The order that holds a client's key.
 select * from orders where account = :account and client_key = :client_key;
 
+-- name: money.unpaid
+-- How many orders of an account wait to be paid.
+select count(*) as n from orders where account = :account and state in ('created', 'paying') and expires_ms > :now_ms;
+
 -- name: money.orders_of_account
 -- The newest orders of an account.
 select o.*, d.state as delivery_state, d.number, d.confirmed_ms, d.needs_person from orders o
