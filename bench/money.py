@@ -30,6 +30,8 @@ from meterhub.money.states import Mode
 from meterhub.store.sqlite import SqliteStore
 
 AT_ONCE = 256
+ACCOUNTS = 3_000
+"""Each takes few orders that wait to be paid."""
 WHO = ("acme", "M1", "court")
 
 
@@ -76,11 +78,13 @@ async def main(seconds: float) -> None:
 
         outside = Outside(silent, spawn, Merchants(), lambda *given: None, folder / "proofs", "", UTC)
         money = Money(store, clock, Policy(), outside)
-        opening = Opening("m-1", "main", "main/main", Mode.METER, "link", "bench")
-        await money.counter.open_account(opening)
+        meters = [f"m{number}" for number in range(ACCOUNTS)]
+        places = [Opening(one, "main", "main/main", Mode.METER, one, "bench") for one in meters]
+        await asyncio.gather(*(money.counter.open_account(one) for one in places))
 
         async def order(number: int) -> dict[str, object]:
-            return await money.order(Wish("m-1-1", 5000, f"{time.perf_counter_ns()}-{number}", "bench"))
+            account = f"m{number % ACCOUNTS}-1"
+            return await money.order(Wish(account, 5000, f"{time.perf_counter_ns()}-{number}", "bench"))
 
         async def paid(number: int) -> None:
             no = str((await order(number))["no"])

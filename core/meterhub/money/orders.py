@@ -40,8 +40,8 @@ def new_number(prefix: str, random: Random, now_ms: int) -> str:
 def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: int) -> Row:
     """Store an order and return it; the one there is when the key was used for the same wish before.
 
-    Raises ``NotFound``, ``TooMany``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another amount or an
-    account that takes no more orders.
+    Raises ``NotFound``, ``TooMany``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another
+    amount or an account that takes no more orders.
     """
     account = account_of(tx, wish.account)
     if not 0 < len(wish.key) <= MAX_KEY:
