@@ -19,8 +19,9 @@ select * from orders where no = :no;
 select * from orders where account = :account and client_key = :client_key;
 
 -- name: money.unpaid
--- How many orders of an account wait to be paid.
-select count(*) as n from orders where account = :account and state in ('created', 'paying') and expires_ms > :now_ms;
+-- How many orders of an account wait to be paid; written so that the account's own index is used.
+select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0) as n
+from orders where account = :account;
 
 -- name: money.orders_of_account
 -- The newest orders of an account.
