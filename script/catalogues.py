@@ -20,13 +20,33 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from meterhub import errors
+from meterhub.sentences import FIELD
+
 Found = tuple[int, str, "str | list[str]", list[str]]
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ("zh_CN", "en", "ja")
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "mark": None, "texts": None, "count": (1, 2)}
-"""What marks a text: the name that is called, and which of its arguments are texts (None: the first)."""
+MARKS = ("_", "gettext", "mark", "texts")
+"""What marks a text, its first argument."""
+PLURALS = ("ngettext", "count")
+"""What marks a text for one and a text for many, its first two arguments."""
+KEYWORDS = {**dict.fromkeys(MARKS), **dict.fromkeys(PLURALS, (1, 2))}
+"""The same, as Babel's extractor for templates wants it."""
+ENGLISH = (errors.ConfigError, errors.Misuse, errors.NoticeRejected, errors.NotGenuine)
+"""Errors that only deployers, programmers and other companies' machines meet: in logs and at the command line."""
+ERRORS = {
+    "Invalid",
+    *(name for name, one in vars(errors).items() if isinstance(one, type) and not issubclass(one, ENGLISH)),
+}
+"""What makes a sentence for pages: our errors, and voluptuous' own."""
+TOLD = ("trouble", "gave_up")
+"""Calls that take such a sentence: what links say of themselves."""
+SPOKEN = ("detail", "hint")
+"""Attributes that hold one."""
 
 TEMPLATE_OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
+LEAST_FIXED = 5
+"""Characters that a sentence with values must have of its own."""
 FIRST_DAY = datetime(2026, 11, 24, tzinfo=UTC)
 """Stands in every header instead of the day of the run, so that only a changed text changes a file."""
 
@@ -37,17 +57,74 @@ def packages() -> list[Path]:
 
 
 def calls(source: IO[bytes], keywords: object, comment_tags: object, options: object) -> Iterator[Found]:
-    """Marked texts of a Python file. Babel's own extractor takes ``data.count(b"...")`` for a text and stumbles."""
+    """Texts of a Python file: what is marked, what errors say, and what is set as the detail of a device.
+
+    Babel's own extractor takes ``data.count(b"...")`` for a text, stumbles over it, and knows no f-strings.
+    """
     for node in ast.walk(ast.parse(source.read())):
-        if not isinstance(node, ast.Call):
-            continue
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-        if name in KEYWORDS and len(texts) >= len(KEYWORDS[name] or (1,)):
-            yield node.lineno, name, texts if KEYWORDS[name] else texts[0], []
+        for found in _spoken(node):
+            yield from ((node.lineno, "mark", text, []) for text in _sentences(found))
+        if isinstance(node, ast.Call):
+            name = _called(node)
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            if name in PLURALS and len(texts) >= 2:
+                yield node.lineno, name, texts, []
 
 
-METHODS = [("**/testing/**", "ignore"), ("**.py", calls), ("**/templates/**.html", "jinja2")]
+def _called(node: ast.Call) -> str:
+    return str(getattr(node.func, "id", getattr(node.func, "attr", "")))
+
+
+def _spoken(node: ast.AST) -> Iterator[ast.expr]:
+    """The expressions of a node that people may read: marked ones, an error's message and hint, a device's detail."""
+    if isinstance(node, ast.Call):
+        name = _called(node)
+        if node.args and (name in ERRORS or name in MARKS or name in TOLD):
+            yield node.args[0]
+        if name in ERRORS:
+            yield from (one.value for one in node.keywords if one.arg == "hint")
+    elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") in SPOKEN:
+        yield node.value
+
+
+def _sentences(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression may give, with ``{name}`` where values stand; none without words of its own."""
+    if isinstance(node, ast.IfExp):
+        yield from [*_sentences(node.body), *_sentences(node.orelse)]
+        return
+    parts = list(_parts(node))
+    if any(isinstance(one, str) and re.search("[A-Za-z]", one) for one in parts):
+        names: list[str] = []
+        yield "".join(one if isinstance(one, str) else "{" + _name(one, names) + "}" for one in parts)
+
+
+def _parts(node: ast.expr) -> Iterator[str | ast.expr]:
+    """Fixed texts and values of an f-string, a sum of texts, or the beginning of one that is cut."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        for one in node.values:
+            yield one.value if isinstance(one, ast.FormattedValue) else str(getattr(one, "value", ""))
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from [*_parts(node.left), *_parts(node.right)]
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        yield from _parts(node.value)
+    else:
+        yield node
+
+
+def _name(value: ast.expr, taken: list[str]) -> str:
+    """What a value is called in the catalogues: the last name of its expression, numbered if it is there already."""
+    words = re.findall(r"[A-Za-z_]\w*", ast.unparse(value))
+    name = words[-1].lower().strip("_") if words else "value"
+    taken.append(name)
+    return name if taken.count(name) == 1 else f"{name}_{taken.count(name)}"
+
+
+UNSEEN = [f"**/{room}/**" for room in ("testing", "sim", "scaffold", "plugin_score", "config")]
+UNSEEN += [f"store/{name}.py" for name in ("backup", "files", "migrate", "sqlite")] + ["web/api_*.py", "web/metrics.py"]
+"""What says nothing to a page: it speaks to deployers or to programs."""
+METHODS = [*((place, "ignore") for place in UNSEEN), ("**.py", calls), ("**/templates/**.html", "jinja2")]
 
 
 def collect(package: Path) -> Catalog:
@@ -134,6 +211,8 @@ def _faults(message: Message, have: Catalog, locale: str) -> Iterator[str]:
     texts = translated.string if isinstance(translated.string, tuple | list) else (translated.string,)
     if locale != "en" and not all(texts):
         yield "not translated"
+    if FIELD.search(str(message.id)) and len(FIELD.sub("", str(message.id))) < LEAST_FIXED:
+        yield "says too little beside its values to be recognised"
     for text in filter(None, texts):
         if not _places(text) <= _places(*_ids(message)):
             yield "names a placeholder that the English text has not"

@@ -20,10 +20,15 @@ from meterhub.bus import Bus
 from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.errors import BadInput, Conflict, MeterHubError, Misuse, NotAllowed, NotFound
+from meterhub.invalid import as_bad_input
 from meterhub.runs import FINAL, Journal, Run, RunChanged, RunState, content_of
+from meterhub.texts import mark
 
 MAX_REMEMBERED = 10_000
 """Finished runs kept in memory; durable ones stay in the store."""
+
+NOT_ENDED = {"code": "dropped", "message": mark("the hub stopped"), "hint": mark("read the meter")}
+"""Why a run failed that the hub itself cut off."""
 
 
 class Danger(StrEnum):
@@ -190,7 +195,7 @@ class Actions:
         try:
             checked = self._schemas[name](params)
         except vol.Invalid as error:
-            raise BadInput(str(error), where=f"{name} params") from None
+            raise as_bad_input(error, f"{name} params") from None
         return Call(action, target, checked, actor, cause or Cause(*_cause_of(actor)))
 
     def _target(self, action: Action, target_id: str) -> Any | None:
@@ -290,9 +295,9 @@ class Actions:
             run.state = RunState.FAILED
             run.error = {
                 "code": "no_answer",
-                "message": f"no end within {call.action.timeout_s:.0f} s",
+                "message": mark(f"no end within {call.action.timeout_s:.0f} s"),
                 "where": run.target,
-                "hint": "read the meter before trying again",
+                "hint": mark("read the meter before trying again"),
             }
         except Exception as error:
             run.state = RunState.FAILED
@@ -305,7 +310,7 @@ class Actions:
         run.updated_ms = self._clock.now()
         if run.state not in FINAL:
             run.state = RunState.FAILED
-            run.error = {"code": "dropped", "message": "the hub stopped", "where": run.target, "hint": "read the meter"}
+            run.error = dict(NOT_ENDED, where=run.target)
         try:
             if action.durable or run.key:
                 await self._journal.update(run)

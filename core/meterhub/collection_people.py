@@ -40,6 +40,36 @@ METHODS = {
     "password": _text("Password", "密码", "パスワード"),
     "link": _text("Login link", "登录链接", "ログインリンク"),
 }
+VERBS = {
+    "user.add": _text("Added a user", "添加用户", "利用者を追加"),
+    "user.delete": _text("Deleted a user", "删除用户", "利用者を削除"),
+    "user.disable": _text("Disabled a user", "停用用户", "利用者を無効化"),
+    "user.enable": _text("Enabled a user", "启用用户", "利用者を有効化"),
+    "user.password": _text("Changed a password", "修改密码", "パスワードを変更"),
+    "user.profile": _text("Changed a user", "修改用户资料", "利用者情報を変更"),
+    "user.roles": _text("Changed rights", "修改权限", "権限を変更"),
+    "session.revoke": _text("Ended a session", "结束会话", "セッションを終了"),
+    "session.revoke_all": _text("Ended all sessions", "结束全部会话", "全セッションを終了"),
+    "token.create": _text("Made a token", "创建令牌", "トークンを発行"),
+    "token.link": _text("Made a login link", "创建登录链接", "ログインリンクを発行"),
+    "token.revoke": _text("Revoked a token", "撤销令牌", "トークンを取消"),
+    "meter.add": _text("Added a meter", "添加表计", "メーターを追加"),
+    "meter.remove": _text("Removed a meter", "移除表计", "メーターを撤去"),
+    "money.open_account": _text("Opened an account", "开立账户", "口座を開設"),
+    "money.close_account": _text("Closed an account", "销户", "口座を解約"),
+    "money.freeze": _text("Froze an account", "冻结账户", "口座を凍結"),
+    "money.cash": _text("Took cash", "收取现金", "現金を受領"),
+    "money.refund": _text("Gave money back", "退款", "返金"),
+    "money.receipt": _text("Printed a receipt", "打印收据", "領収書を印刷"),
+    "money.apply_late": _text("Used a late payment", "补记迟到付款", "遅れた入金を充当"),
+    "money.delivery.arrived": _text("Decided: it arrived", "裁定：已到账", "判定：到達"),
+    "money.delivery.not_arrived": _text("Decided: it did not arrive", "裁定：未到账", "判定：未到達"),
+    "money.delivery.adopt_count": _text(
+        "Decided: take the meter's count", "裁定：采用表计次数", "判定：計器の回数を採用"
+    ),
+    "money.delivery.send_again": _text("Decided: send it again", "裁定：重新下发", "判定：再送"),
+}
+"""What the audit calls what was done; another word, such as an action's name, is shown as it is."""
 LANGUAGE_NAMES = {
     "": _text("As the hub", "与系统相同", "システムと同じ"),
     "zh-CN": _text("简体中文", "简体中文", "简体中文"),
@@ -92,7 +122,7 @@ LOGIN_FIELDS = (
     Field("method", _text("Way", "方式", "方法"), "choice", choices=tuple(METHODS), choice_labels=METHODS,
           column=False),
     Field("address", ADDRESS, search=True),
-    Field("place", _text("Place", "地点", "場所")),
+    Field("place", _text("Place", "地点", "場所"), "sentence"),
     Field("carrier", _text("Carrier", "运营商", "回線事業者"), column=False),
     Field("agent", DEVICE, search=True),
 )  # fmt: skip
@@ -101,7 +131,7 @@ AUDIT_FIELDS = (
     Field("id", _text("Number", "编号", "番号"), "number"),
     Field("at_ms", TIME, "time"),
     Field("actor", _text("Who", "操作者", "実行者"), search=True, filter=True),
-    Field("action", _text("What", "操作", "操作"), search=True, filter=True),
+    Field("action", _text("What", "操作", "操作"), "choice", choice_labels=VERBS, search=True, filter=True),
     Field("target", _text("On what", "对象", "対象"), search=True),
     Field("before", _text("Before", "之前", "変更前"), "json", sort=False),
     Field("after", _text("After", "之后", "変更後"), "json", sort=False),

@@ -24,7 +24,8 @@ MAX_LIMIT = 1000
 class Field:
     """One column or form field.
 
-    ``type``: text, number, boolean, choice, time (UTC epoch ms), money (fen), reference, status, secret, json.
+    ``type``: text, number, boolean, choice, time (UTC epoch ms), money (fen), reference, status, secret, json,
+    sentence (made by the program in English; a page translates it).
     ``filter``: offered as a facet; ``search``: found by the search box; ``edit``: in the form;
     ``column``: shown in the list at first.
     ``reference`` names the collection whose ids it holds.

@@ -16,7 +16,7 @@ def _text(en: str, zh: str, ja: str) -> Mapping[str, str]:
 
 
 STATUS = Field("status", _text("Status", "状态", "状態"), "status", choices=tuple(map(str, Status)), filter=True)
-DETAIL = Field("detail", _text("Detail", "说明", "詳細"), sort=False)
+DETAIL = Field("detail", _text("Detail", "说明", "詳細"), "sentence", sort=False)
 ORIGIN = Field("origin", _text("Set up in", "配置位置", "設定元"), column=False)
 
 METER_FIELDS = (

@@ -21,6 +21,7 @@ from meterhub.cause import Cause
 from meterhub.clock import Clock, utc
 from meterhub.errors import MeterHubError
 from meterhub.store.engine import Store
+from meterhub.texts import mark
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Schedules:
         if not await self._rows.claim(schedule.id, due_ms):
             return
         if schedule.id in self._busy:
-            outcome: Mapping[str, Any] = {"skipped": "the occasion before is still running"}
+            outcome: Mapping[str, Any] = {"skipped": mark("the occasion before is still running")}
         else:
             self._busy.add(schedule.id)
             try:
@@ -222,7 +223,7 @@ class Schedules:
             return {"asked": len(runs), "confirmed": sum(run.state == "confirmed" for run in runs)}
         except MeterHubError as error:
             log.error("schedule %s failed: %s", schedule.id, error)
-            return {"error": str(error)}
+            return {"error": error.message}
 
 
 class StoredDueRows:

@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.devices.device import Status
 from meterhub.devices.states import Estate
 from meterhub.errors import StoreError
+from meterhub.field.causes import in_words
 from meterhub.field.collector import CollectorOffline, CollectorOnline
 from meterhub.store.engine import Row, Store, Transaction
 
@@ -79,7 +80,7 @@ class SpellBook:
         self._turn(message.collector_id, "online", message.ms, "connected")
 
     def _offline(self, message: CollectorOffline) -> None:
-        self._show(message.collector_id, Status.LINK_DOWN, message.cause)
+        self._show(message.collector_id, Status.LINK_DOWN, in_words(message.cause))
         self._turn(message.collector_id, "offline", message.ms, message.cause)
 
     def _show(self, device_id: str, status: Status, detail: str) -> None:

@@ -10,9 +10,10 @@ from meterhub.devices.states import Estate, StatesChanged
 from meterhub.store.engine import Reading
 from meterhub.store.recorder import Recorder
 from meterhub.store.sqlite import SqliteStore
+from meterhub.texts import mark
 
 QUALITY_NUMBER = {quality: number for number, quality in enumerate(QUALITIES)}
-NOT_YET = "it answered before, but not since the hub started"
+NOT_YET = mark("it answered before, but not since the hub started")
 BOOLEAN_KINDS = ("switch", "boolean", "valve")
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from meterhub.sentences import Sentences
+
 LANGUAGES: Mapping[str, str] = {"zh-CN": "简体中文", "en": "English", "ja": "日本語"}
 """The languages there are, each by its own name."""
 
@@ -21,7 +23,10 @@ _folders: dict[Path, str] = {LOCALE_DIR: DOMAIN}
 
 
 def mark(text: str) -> str:
-    """Mark a text for the catalogues where it is not translated yet."""
+    """Mark a text for the catalogues where it is not translated yet.
+
+    An f-string stands in them with its values as ``{name}``, and is translated by ``Texts.said``.
+    """
     return text
 
 
@@ -36,6 +41,8 @@ class Texts:
             found = gettext.translation(domain, folder, [language.replace("-", "_"), self.short], fallback=True)
             found.add_fallback(self.catalogue)
             self.catalogue = found
+        self.said = Sentences(_all(self.catalogue))
+        """``texts.said(error.message)``: a whole sentence that was made in English, such as an error's."""
         self._known: dict[str, str] = {}
 
     def __call__(self, text: str) -> str:
@@ -55,6 +62,15 @@ class Texts:
         if isinstance(text, str):
             return self(text)
         return text.get(self.short) or text.get(self.language) or text.get("en") or next(iter(text.values()))
+
+
+def _all(catalogue: gettext.NullTranslations | None) -> dict[str, str]:
+    """The texts of a catalogue and of those behind it. gettext itself can only be asked for one at a time."""
+    if catalogue is None:
+        return {}
+    inside = vars(catalogue)
+    own = {key: text for key, text in inside.get("_catalog", {}).items() if isinstance(key, str) and key}
+    return _all(inside.get("_fallback")) | own
 
 
 @lru_cache(maxsize=8)

@@ -23,3 +23,18 @@ def test_marked_texts_of_a_python_file_are_found():
     lines = ['_("One")', 'texts(mark("Two"))', 'self.texts("Three")', 'texts.count("a", "b", 2)', 'b"x".count(b"y")']
     found = CATALOGUES["calls"](io.BytesIO("\n".join(lines).encode()), None, None, None)
     assert [texts for _, _, texts, _ in sorted(found)] == ["One", "Two", "Three", ["a", "b"]]
+
+
+def test_what_an_error_says_and_hints_is_found_with_names_for_its_values():
+    lines = [
+        'raise NotFound(f"there is no {kind!r} {row[\'id\']}"[:200], hint="look " + where if where else "ask")',
+        'raise ConfigError("for deployers")',
+        'device.detail = f"asked {job.tried} times, {other.tried:.1f} s"',
+    ]
+    found = CATALOGUES["calls"](io.BytesIO("\n".join(lines).encode()), None, None, None)
+    assert sorted(texts for _, _, texts, _ in found) == [
+        "ask",
+        "asked {tried} times, {tried_2} s",
+        "look {where}",
+        "there is no {kind} {id}",
+    ]

@@ -10,12 +10,14 @@ from typing import Any
 
 from meterhub.clock import Clock, iso
 from meterhub.errors import Dropped, LinkDown, MeterHubError, NoAnswer
+from meterhub.field.causes import in_words
 from meterhub.field.dialogue import Dialogue
 from meterhub.field.figures import Figures
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel
 from meterhub.field.queue import DEADLINE_S, Job, JobQueue, Priority
 from meterhub.field.standing import Standing
+from meterhub.texts import mark
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Intake(ABC):
         self._queue = JobQueue()
         self._merged: dict[Hashable, Job] = {}
         self._channel: Channel | None = None
-        self._down_cause = "not connected yet"
+        self._down_cause = "never_seen"
         self._expire_at = float("inf")
 
     @abstractmethod
@@ -146,7 +148,7 @@ class Intake(ABC):
     def _refusal(self, job: Job, now: float) -> MeterHubError | None:
         """Why this job cannot be served, if so."""
         if self._channel is None and job.priority > Priority.OPERATOR:
-            return LinkDown(f"the line is not connected: {self._down_cause}", where=job.meter_id)
+            return LinkDown(f"the line is not connected: {in_words(self._down_cause)}", where=job.meter_id)
         standing = self.meters.get(job.meter_id)
         if standing is None or now >= standing.rest_until or job.priority < Priority.SCHEDULED:
             return None
@@ -197,15 +199,19 @@ class Intake(ABC):
             self._arm(self._expire_at)
 
     def _too_late(self, job: Job, now: float) -> Dropped:
-        why = "the line was busy" if self._channel is not None else f"the line is not connected: {self._down_cause}"
-        return Dropped(f"not sent within {now - job.queued_at:.1f} s: {why}", where=job.meter_id)
+        why = mark("the line was busy")
+        if self._channel is None:
+            why = f"the line is not connected: {in_words(self._down_cause)}"
+        waited_s = f"{now - job.queued_at:.1f}"
+        return Dropped(f"not sent within {waited_s} s: {why}", where=job.meter_id)
 
     def _tell(self, job: Job, result: Any, error: Exception | None) -> None:
         """The job is over: count it and call everybody who waits for it."""
         self.figures.jobs += 1
         if error is not None:
-            self.figures.failed(error.code if isinstance(error, MeterHubError) else "error")
-            self.standing(job.meter_id).last_error = str(error)
+            ours = error if isinstance(error, MeterHubError) else MeterHubError(str(error))
+            self.figures.failed(ours.code)
+            self.standing(job.meter_id).last_error = ours.message
         if job.merge is not None and self._merged.get(job.merge) is job:
             del self._merged[job.merge]
         for one in (job, *job.followers) if job.followers else (job,):

@@ -17,6 +17,7 @@ from typing import Any
 
 from meterhub.clock import Clock
 from meterhub.errors import Dropped, LinkDown, NoAnswer
+from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
@@ -25,6 +26,7 @@ from meterhub.field.link import Channel, LinkFacts
 from meterhub.field.pacing import BROADCAST, BUSY, FREE, GAP, Pacing
 from meterhub.field.queue import Job, JobQueue, Priority
 from meterhub.field.trace import EVENT, RECEIVED, SENT, Trace
+from meterhub.texts import mark
 
 __all__ = ["Job", "Line", "LineConfig", "Priority"]
 
@@ -96,7 +98,7 @@ class Line(Pacing):
         self._channel = None
         self._down_cause = cause
         for job in [one for one in self._queue if one.priority > Priority.OPERATOR]:
-            self._give_up(job, LinkDown(f"the connection was lost: {cause}"))
+            self._give_up(job, LinkDown(f"the connection was lost: {in_words(cause)}"))
         self._interrupt(cause)
         if self.waiting:
             self._arm(self._expire_at)
@@ -161,7 +163,7 @@ class Line(Pacing):
             self._envelope.reset()
         self.trace.add((self._clock.monotonic(), EVENT, "", b"", f"link down: {cause}"))
         for job in self._stack[::-1]:
-            self._cut(job, f"the connection was lost: {cause}")
+            self._cut(job, f"the connection was lost: {in_words(cause)}")
         self._running = False
 
     def _run(self, now: float | None = None) -> None:
@@ -295,9 +297,9 @@ class Line(Pacing):
         if job.tried < limit and not job.cancelled:
             return
         job.silent = True
-        times = f"{job.tried} times" if job.tried > 1 else "once"
         if not job.answered:
             job.tries_limit = 1  # this meter has said nothing yet: do not spend more than one try on what follows
         heard = self.figures.bytes_in - self._bytes_before - self._codecs[job.codec].echoed
-        words = f"{why or 'no answer in time'}, asked {times}"
+        why = why or mark("no answer in time")
+        words = mark(f"{why}, asked {job.tried} times" if job.tried > 1 else f"{why}, asked once")
         self._step(job, None, NoAnswer(words, where=job.meter_id, heard=heard))

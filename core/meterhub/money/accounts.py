@@ -12,6 +12,7 @@ from meterhub.money.ledger import Line, post
 from meterhub.money.orders import account_of
 from meterhub.money.states import Mode
 from meterhub.store.engine import Row, Transaction
+from meterhub.texts import mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,11 @@ def close_account(tx: Transaction, account_id: str, meter_credit_fen: int, by: s
 
 def _nothing_open(tx: Transaction, account: Row) -> None:
     name = account["id"]
-    for query, what in (("money.orders_open", "order"), ("money.deliveries_open", "delivery")):
+    for query, what in (("money.orders_open", mark("order")), ("money.deliveries_open", mark("delivery"))):
         rows = tx.all(query, {"account": name})
         if rows:
             one = rows[0].get("no", rows[0].get("id"))
-            raise Conflict(f"the {what} {one} is {rows[0]['state']}", where=name, hint="wait until it is over")
+            raise Conflict(f"not over yet: {what} {one}, {rows[0]['state']}", where=name, hint="wait until it is over")
     for book in (ledger.prepaid(name), ledger.in_flight(name), ledger.receivable(name)):
         left = ledger.balance(tx, account["operator"], book)
         if left:

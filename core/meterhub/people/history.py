@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from meterhub.clock import Clock
 from meterhub.people.user import MAIN
 from meterhub.store.engine import Store
+from meterhub.texts import mark
 
-LOCAL = "local network"
+LOCAL = mark("local network")
 """The place of addresses that never leave the house; a msgid of the catalogues."""
 
 BROWSERS = (
@@ -82,9 +83,9 @@ def place(address: str) -> str:
 
 
 def summary(agent: str) -> str:
-    """A user agent in two words, such as ``Firefox on Windows``; else its first 40 printable characters."""
+    """A user agent in two words, such as ``Firefox, Windows``; else its first 40 printable characters."""
     browser = next((name for sign, name in BROWSERS if sign in agent), "")
     system = next((name for sign, name in SYSTEMS if sign in agent), "")
     if browser and system:
-        return f"{browser} on {system}"
+        return f"{browser}, {system}"
     return browser or system or "".join(one for one in agent[:40] if one.isprintable())

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
+from meterhub.field.causes import in_words
 from meterhub.field.collector import Node
 from meterhub.texts import Texts, mark
 from meterhub.web import values
-from meterhub.web.device_parts import CAUSE_WORDS
 
 Facts = list[tuple[str, str]]
 
@@ -72,9 +72,9 @@ class CollectorView:
         texts = self._texts
         signal = one["signal_dbm"]
         facts = [
-            (texts(mark("Trouble of the link")), one["trouble"] or ""),
+            (texts(mark("Trouble of the link")), texts.said(one["trouble"] or "")),
             (texts(mark("Address")), one["peer"] or ""),
-            (texts(mark("Why")), texts(CAUSE_WORDS.get(one["cause"], one["cause"]))),
+            (texts(mark("Why")), texts.said(in_words(one["cause"]))),
             (texts(mark("Last sign of life")), self._age(one["alive_ms"])),
             (texts(mark("Last bytes of a meter's line")), self._age(one["heard_ms"])),
             (texts(mark("Last valid answer")), self._age(one["meter_ms"])),
@@ -112,7 +112,7 @@ def standing_facts(
     facts = [
         (texts(mark("Last valid answer")), values.clock_time(good, zone, now_ms) if good else ""),
         (texts(mark("Failures in a row")), str(standing["failures"])),
-        (texts(mark("Last error")), standing["last_error"] or ""),
+        (texts(mark("Last error")), texts.said(standing["last_error"] or "")),
         (texts(mark("Round trip")), trip(standing["trip_ms"])),
     ]
     return [(label, value) for label, value in facts if value]

@@ -15,19 +15,6 @@ from meterhub.texts import Texts, mark
 from meterhub.web import values
 from meterhub.web.assets import icon
 
-CAUSE_WORDS = {
-    "connected": mark("it connected"),
-    "closed": mark("the other side closed the connection"),
-    "reset": mark("the connection broke"),
-    "silent": mark("no sign of life"),
-    "replaced": mark("it connected anew"),
-    "overflow": mark("it does not take what is sent"),
-    "babble": mark("it sent too much that was no frame"),
-    "unplugged": mark("it was unplugged"),
-    "hub_stopped": mark("the hub stopped"),
-    "never_seen": mark("it has not connected yet"),
-}
-"""Why a collector came or went, by the words of ``field.collector``; another word is shown as it is."""
 RELAY_ICONS = '{"true": "on", "false": "off"}'
 """The icon of a control by its value, as the live value wants it."""
 

@@ -116,11 +116,11 @@ def _typed(one: Field, text: str, found: dict[str, Any], errors: dict[str, str],
         errors[one.name] = texts(mark("Write a number, such as 12 or 12.50."))
 
 
-def errors_at_fields(error: MeterHubError, fields: Sequence[dict[str, Any]]) -> MeterHubError | None:
+def errors_at_fields(error: MeterHubError, fields: Sequence[dict[str, Any]], texts: Texts) -> MeterHubError | None:
     """Put an error that names a field (``where``) at that field; returns it when it belongs to none."""
     for one in fields:
         if error.where.rpartition(".")[2] == one["name"] or error.where.rpartition(" ")[2] == one["name"]:
-            one["error"] = error.message
+            one["error"] = texts.said(error.message)
             return None
     return error
 

@@ -107,7 +107,9 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> MeterHubErr
     elif isinstance(error, web.HTTPRequestEntityTooLarge):
         words = TooLarge("the body is too large", hint="1 MiB at most; imports 64 MiB")
     elif error.status == 405:
-        words = BadInput(f"{request.method} does not work here", hint="try " + error.headers.get("Allow", "GET"))
+        words = BadInput(
+            f"{request.method} does not work here", hint="allowed here: " + error.headers.get("Allow", "GET")
+        )
         words.code = "wrong_method"
     else:
         words = BadInput(error.reason)

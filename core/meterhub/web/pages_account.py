@@ -84,7 +84,7 @@ class AccountPages:
             if at is None:
                 error = problem
             else:
-                fields[at]["error"] = problem.message
+                fields[at]["error"] = texts.said(problem.message)
         else:
             raise web.HTTPSeeOther("/account?done=password")
         return await self._page(request, fields, error, status=400)

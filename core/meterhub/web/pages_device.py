@@ -12,6 +12,7 @@ from meterhub.actions import Action
 from meterhub.devices.device import Device
 from meterhub.devices.entity import Entity, Role
 from meterhub.errors import BadInput, MeterHubError, NotFound
+from meterhub.field.causes import in_words
 from meterhub.runs import Run
 from meterhub.texts import Texts, mark
 from meterhub.web import forms, values
@@ -19,7 +20,7 @@ from meterhub.web.beats import Spell, beats, spells_of
 from meterhub.web.charts import chart
 from meterhub.web.collector_parts import figures_of, node_of, standing_of
 from meterhub.web.collector_view import CollectorView, node_facts, standing_facts
-from meterhub.web.device_parts import CAUSE_WORDS, ValueRows, line_ids, line_summary, primary, sweep_s
+from meterhub.web.device_parts import ValueRows, line_ids, line_summary, primary, sweep_s
 from meterhub.web.frames import frames_of
 from meterhub.web.list_parts import tile
 from meterhub.web.pages import Site
@@ -142,7 +143,7 @@ class DevicePages:
             "id": device.id,
             "name": name,
             "status": device.status.value,
-            "detail": device.detail,
+            "detail": texts.said(device.detail),
             "since_ms": device.since_ms,
             "answered_ms": device.answered_ms,
             "address": device.address,
@@ -209,7 +210,7 @@ class DevicePages:
                 {
                     "status": state,
                     "times": times if until < now_ms else texts(mark("since %(time)s")) % {"time": begin},
-                    "cause": texts(CAUSE_WORDS.get(cause, cause)),
+                    "cause": texts.said(in_words(cause)),
                 }
             )
         return shown

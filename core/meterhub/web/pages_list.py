@@ -153,7 +153,7 @@ class ListPages:
                     await collection.source.create(request["actor"], found)
                 raise web.HTTPSeeOther(f"/{collection.name}?done=saved")
             except (BadInput, Conflict) as problem:
-                error = forms.errors_at_fields(problem, fields)
+                error = forms.errors_at_fields(problem, fields, texts)
         return self._form_page(request, collection, row, fields, error, status=400)
 
     async def delete(self, request: web.Request) -> web.Response:

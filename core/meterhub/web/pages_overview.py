@@ -97,7 +97,7 @@ def _readings(per_minute: Sequence[int]) -> dict[str, Any]:
 async def _collectors(site: Site, collectors: Sequence[Device], texts: Texts, now_ms: int) -> list[dict[str, Any]]:
     shown = []
     for one in collectors:
-        note = one.detail if one.status is not Status.ONLINE else ""
+        note = texts.said(one.detail) if one.status is not Status.ONLINE else ""
         spells = await spells_of(site.rooms, one, now_ms)
         shown.append(
             {
@@ -130,7 +130,7 @@ def _trouble(site: Site, meters: Sequence[Device], texts: Texts) -> dict[str, An
 
 def _cause(site: Site, status: str, detail: str, line: str, found: Sequence[Device], texts: Texts) -> dict[str, Any]:
     first = found[0]
-    one = {"status": status, "detail": detail or " / ".join(first.place), "since_ms": first.since_ms}
+    one = {"status": status, "detail": texts.said(detail) or " / ".join(first.place), "since_ms": first.since_ms}
     if len(found) == 1:
         name = first.name or " / ".join(first.place) or first.id
         return {**one, "id": first.id, "name": name, "href": f"/devices/{first.id}"}
@@ -171,7 +171,7 @@ def _outcome(outcome: Any, texts: Texts) -> str:
             "answered": outcome.get("answered", 0),
             "asked": outcome["asked"],
         }
-    return str(outcome.get("skipped") or outcome.get("error") or "")
+    return texts.said(str(outcome.get("skipped") or outcome.get("error") or ""))
 
 
 def _runs(site: Site, request: web.Request, texts: Texts) -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ def _plugin(plugin: Any, texts: Texts) -> dict[str, Any]:
         "version": plugin.version,
         "origin": origin,
         "state": plugin.state.value,
-        "reason": plugin.reason,
+        "reason": texts.said(plugin.reason),
         "where": plugin.where,
         "last_error": plugin.last_error,
         "seconds": f"{plugin.seconds:.3f}" if plugin.seconds else "",

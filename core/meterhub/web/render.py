@@ -171,6 +171,7 @@ class Look:
         return {
             "texts": texts,
             "pick": texts.pick,
+            "said": texts.said,
             "asset": asset,
             "icon": _icon,
             "status": lambda word, watch="", classes="": Markup(values.status(word, texts, watch, classes)),

@@ -17,8 +17,8 @@ TONES = {RunState.QUEUED: "info", RunState.SENT: "info", RunState.CONFIRMED: "ok
 MAX_VALUES = 12
 """So many values are shown at once; the rest is folded."""
 MAX_FOLDED, MAX_ROWS = 300, 200
-WORDS = (mark("yuan"), mark("yuan/kWh"), mark("times"))
-"""Units of items that are words."""
+WORDS = (mark("yuan"), mark("yuan/kWh"), mark("times"), mark("meter"), mark("collector"))
+"""Units of items that are words, and kinds of devices as errors name them."""
 SHOWN_PARAMS = (str, bool, int)
 
 
@@ -70,11 +70,11 @@ WHY = {
 
 
 def _in_words(error: Mapping[str, Any] | None, texts: Texts) -> dict[str, Any] | None:
-    """The error with ``why``, one line in the reader's language; '' where the message alone says it."""
+    """The error in the reader's language, with ``why``, one line; '' where the message alone says it."""
     if error is None:
         return None
     why = "" if texts.short == "en" else texts(WHY.get(error.get("code", ""), ""))
-    return {**error, "why": why}
+    return {**error, "message": texts.said(error["message"]), "hint": texts.said(error.get("hint", "")), "why": why}
 
 
 _NEVER_SENT = ("link_down", "dropped", "not_allowed", "bad_input")

@@ -204,6 +204,8 @@ def choice_label(one: Field, value: Any, texts: Texts) -> str:
         return texts(values.STATUSES[value][2])
     if one.type == "boolean":
         return texts("Yes") if str(value) in ("True", "true", "1") else texts("No")
+    if one.type == "sentence" and value:
+        return texts.said(str(value))
     label = one.choice_labels.get(str(value))
     return texts.pick(label) if label else str(value) or texts("(none)")
 
@@ -241,6 +243,7 @@ _CELLS: Mapping[str, Callable[[Field, Any, Texts, tzinfo, str], str]] = {
     "boolean": _choice,
     "choice": _choice,
     "reference": _reference,
+    "sentence": lambda one, value, texts, zone, row_id: escape(texts.said(str(value))),
     "secret": lambda one, value, texts, zone, row_id: "••••••",
     "json": _json,
 }

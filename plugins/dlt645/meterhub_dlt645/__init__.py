@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from meterhub import hookimpl
+from meterhub import hookimpl, texts
 from meterhub.field.protocol import ProtocolType
 from meterhub_dlt645.frame import Frame, decode_frame, encode_read
 
@@ -20,6 +20,7 @@ requires_api = 1
 @hookimpl
 def register_protocols() -> Iterable[ProtocolType]:
     """``dlt645-2007`` and ``dlt645-1997``."""
+    texts.add(Path(__file__).parent / "locale", "meterhub_dlt645")
     from meterhub_dlt645.protocol import PROTOCOLS
 
     return PROTOCOLS

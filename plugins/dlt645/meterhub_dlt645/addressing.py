@@ -10,6 +10,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.authority import authority, tell
 from meterhub_dlt645.exchange import Talk, check_address, read_data
 from meterhub_dlt645.frame import FROM_METER, PLUS_33, Frame, assemble
@@ -86,7 +87,7 @@ def _tell_anywhere(old: Talk, new: Talk, data: bytes) -> Dialogue[None]:
         )
     except NoAnswer:
         return  # where it then answers shows what it did
-    old.check(reply, "its new address")
+    old.check(reply, mark("its new address"))
 
 
 def set_speed(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -95,7 +96,7 @@ def set_speed(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any
     if word is None:
         raise BadInput(f"there is no speed {params['speed']}", hint="speeds: " + ", ".join(map(str, SPEEDS.values())))
     talk = Talk(meter, edition)
-    silence = yield from tell(talk, CHANGE_SPEED[edition], bytes((word,)), "another speed")
+    silence = yield from tell(talk, CHANGE_SPEED[edition], bytes((word,)), mark("another speed"))
     if silence is not None:
         raise silence
     return CommandReply(detail={"speed": int(params["speed"]), "next": NEXT_SPEED})

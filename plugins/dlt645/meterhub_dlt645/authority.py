@@ -7,6 +7,7 @@ from typing import Any
 
 from meterhub.errors import BadInput, NoAnswer
 from meterhub.field.dialogue import Ask, Dialogue
+from meterhub.texts import mark
 from meterhub_dlt645.exchange import Talk
 from meterhub_dlt645.frame import PLUS_33
 
@@ -29,7 +30,11 @@ def password_of(options: Mapping[str, Any], level: str) -> str:
     return found
 
 
-def tell(talk: Talk, control: int, data: bytes, what: str = "to be written") -> Dialogue[NoAnswer | None]:
+TO_BE_WRITTEN = mark("to be written")
+"""What a meter refuses when it refuses a write."""
+
+
+def tell(talk: Talk, control: int, data: bytes, what: str = TO_BE_WRITTEN) -> Dialogue[NoAnswer | None]:
     """Send a command once; None when it was acknowledged, the ``NoAnswer`` when nothing came. Raises ``Refused``."""
     request = talk.frame(control, data.translate(PLUS_33))
     try:

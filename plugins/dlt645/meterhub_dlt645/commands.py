@@ -21,6 +21,7 @@ from meterhub.clock import Clock, utc
 from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.authority import authority, tell
 from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.points import Point
@@ -39,7 +40,7 @@ PRESS = {
         "ja": "電力量計のボタンを押すと投入されます",
     }
 }
-HINT = "keep-power or a wrong clock of the meter may be why: a command that is over by its clock is refused"
+HINT = mark("keep-power or a wrong clock of the meter may be why: a command that is over by its clock is refused")
 READ_BACKS = 3
 """A relay takes its time: so often its state is read before the command counts as failed."""
 DEFAULT_VALID_FOR_S = 1200
@@ -78,7 +79,9 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
     if silence is not None:
         raise silence
     raise Refused(
-        f"the meter accepted the command, but its relay is still {'closed' if closed else 'open'}",
+        "the meter accepted the command, but its relay is still closed"
+        if closed
+        else "the meter accepted the command, but its relay is still open",
         where=meter.id,
         hint="keep-power, an overdraft lock or a button at the meter may hold it",
     )
@@ -95,7 +98,7 @@ def remote(talk: Talk, meter: Meter, clock: Clock, code: str, spec: Mapping[str,
     options = {**meter.options, **{key: spec[key] for key in ("level", "operator", "valid_until") if key in spec}}
     data = authority(options) + bytes.fromhex(code + spec.get("delay", "00")) + valid_until(options, clock.now())
     try:
-        return (yield from tell(talk, REMOTE_CONTROL, data, "remote control"))
+        return (yield from tell(talk, REMOTE_CONTROL, data, mark("remote control")))
     except Refused as error:
         error.hint = error.hint or HINT
         raise
@@ -105,7 +108,7 @@ def _by_write(talk: Talk, meter: Meter, spec: Mapping[str, Any]) -> Dialogue[NoA
     """A relay that a maker lets be written like a setting."""
     wire = bytes.fromhex(spec["write"])[::-1]
     data = wire + authority(meter.options, talk.edition) + bytes.fromhex(spec["value"])
-    return (yield from tell(talk, WRITE[talk.edition], data, "remote control"))
+    return (yield from tell(talk, WRITE[talk.edition], data, mark("remote control")))
 
 
 def read_until(talk: Talk, point: Point, expected: bool) -> Dialogue[tuple[int | bool | str | None, bytes]]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from meterhub.errors import BadFrame, ConfigError, Refused
 from meterhub.field.dialogue import Ask, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
 from meterhub_dlt645.words import refusal
 
@@ -71,7 +72,7 @@ class Talk:
         """The frame, unless it is a refusal: then ``Refused`` with code and reasons."""
         if frame.refused:
             code, reasons = refusal(self.edition, frame.control, frame.data)
-            words = ", ".join(reasons) or "no reason given"
+            words = ", ".join(reasons) or mark("no reason given")
             raise Refused(f"the meter refused {what}: {words}", reply=code, reasons=reasons, where=self.where)
         return frame
 

@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.exchange import Talk
 from meterhub_dlt645.explain import explain
 from meterhub_dlt645.frame import Frame, decode_frame
@@ -28,7 +29,7 @@ def forward(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any])
     request = signed_frame(meter, str(params["frame"]))
     begin = request.raw[10:14] if request.control == SECURITY else b""
     reply: Frame = yield Ask(request, talk.answers(request.control, begin), tries=1, answer_bytes=60, hold=True)
-    told = explain(talk.check(reply, "the signed frame"))
+    told = explain(talk.check(reply, mark("the signed frame")))
     return CommandReply(detail={key: told[key] for key in ("control", "identifier", "name", "values", "data")})
 
 

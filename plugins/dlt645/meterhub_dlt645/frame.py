@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from meterhub.errors import BadFrame, BadInput
+from meterhub.texts import mark
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import Format, Number, Value
 
@@ -236,18 +237,18 @@ def decode_frame(data: bytes, edition: str | None = None) -> Frame:
 def what_is_wrong(raw: bytes) -> str:
     """In words, why these bytes are no frame."""
     if not raw:
-        return "there are no bytes"
+        return mark("there are no bytes")
     if raw[0] != 0x68:
-        return f"a frame begins with 68, this with {raw[0]:02X}"
+        return mark(f"a frame begins with 68, this with {raw[0]:02X}")
     if len(raw) < 12:
-        return f"a frame has at least 12 bytes, this has {len(raw)}"
+        return mark(f"a frame has at least 12 bytes, this has {len(raw)}")
     if raw[7] != 0x68:
-        return f"the eighth byte must be 68, it is {raw[7]:02X}"
+        return mark(f"the eighth byte must be 68, it is {raw[7]:02X}")
     if len(raw) != raw[9] + 12:
-        return f"the length byte says {raw[9] + 12} bytes in all, there are {len(raw)}"
+        return mark(f"the length byte says {raw[9] + 12} bytes in all, there are {len(raw)}")
     if raw[-1] != 0x16:
-        return f"a frame ends with 16, this with {raw[-1]:02X}"
-    return f"the checksum is {raw[-2]:02X}, it should be {sum(raw[:-2]) & 0xFF:02X}"
+        return mark(f"a frame ends with 16, this with {raw[-1]:02X}")
+    return mark(f"the checksum is {raw[-2]:02X}, it should be {sum(raw[:-2]) & 0xFF:02X}")
 
 
 def encode_read(address: str, identifier: str, edition: str = "2007") -> bytes:

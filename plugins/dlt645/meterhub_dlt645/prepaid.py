@@ -13,6 +13,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.exchange import Talk
 from meterhub_dlt645.formats import with_point
 from meterhub_dlt645.purse import OPEN, PURSES, RECHARGE, REFUND, Purchase, Purse, Standing, fen, secure
@@ -130,7 +131,7 @@ def _judge(
     if silence is not None:
         silence.hint = "nobody knows whether the meter has it: call again with the same number, never with another"
         raise silence
-    said = "refused as repeated" if repeated else "accepted"
+    said = mark("refused as repeated") if repeated else mark("accepted")
     raise Refused(
         f"the meter {said} purchase {purchase.number}, but its purse does not show it",
         where=meter.id,

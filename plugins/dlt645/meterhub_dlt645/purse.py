@@ -21,6 +21,7 @@ from typing import Any
 from meterhub.errors import BadInput, Refused
 from meterhub.field.dialogue import Ask, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.formats import Value, parse
 from meterhub_dlt645.frame import PLUS_33, SECURITY, Frame
@@ -151,7 +152,7 @@ def secure(talk: Talk, identifier: str, operator: str, content: bytes, tries: in
     data = wire + (bytes.fromhex(operator)[::-1] + content).translate(PLUS_33)
     ask = Ask(talk.frame(SECURITY, data), talk.answers(SECURITY, wire), tries=tries, answer_bytes=40, hold=True)
     reply: Frame = yield ask
-    return talk.check(reply, "the purse command").payload
+    return talk.check(reply, mark("the purse command")).payload
 
 
 def fen(text: str) -> int:

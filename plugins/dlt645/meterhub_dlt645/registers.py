@@ -10,6 +10,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.authority import authority, tell
 from meterhub_dlt645.catalogue import Field, Layout
 from meterhub_dlt645.encoding import changed_items, encode_values, names_items
@@ -127,7 +128,8 @@ def write_parameters(talk: Talk, meter: Meter, layout: Layout, data: bytes) -> D
         raise failure
     wrong = sum(one != other for one, other in zip(after, data, strict=False))
     raise Refused(
-        f"{layout.name}: {wrong} bytes are not as they were written" + (", and the meter said no" if failure else ""),
+        f"{layout.name}: {wrong} bytes are not as they were written"
+        + (", " + mark("and the meter said no") if failure else ""),
         where=meter.id,
         hint="write nothing more to this meter before somebody has looked at it",
     )

@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadInput, Refused
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_dlt645.authority import authority, password_of, tell
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.commands import meter_time
@@ -101,7 +102,7 @@ def set_password(meter: Meter, edition: str, clock: Clock, params: Mapping[str, 
     data = _password(old_level, password_of(meter.options, old_level)) + _password(level, new)
     if edition == "2007":
         data = bytes((int(level) + 1, 0x0C, 0x00, 0x04)) + data
-    silence = yield from tell(Talk(meter, edition), CHANGE_PASSWORD[edition], data, "another password")
+    silence = yield from tell(Talk(meter, edition), CHANGE_PASSWORD[edition], data, mark("another password"))
     if silence is not None:
         raise silence
     return CommandReply(detail={"level": level, "next": NEXT_PASSWORD})
@@ -120,7 +121,7 @@ def freeze(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) 
             f"{text!r} is no time to freeze at", hint='"now", or MM-DD hh:mm such as 99-01 00:00 for each month'
         )
     talk = Talk(meter, edition)
-    silence = yield from tell(talk, FREEZE, bytes.fromhex(digits)[::-1], "to freeze")
+    silence = yield from tell(talk, FREEZE, bytes.fromhex(digits)[::-1], mark("to freeze"))
     frozen_at = None
     if digits == "99999999":
         try:
@@ -164,7 +165,7 @@ def set_output(meter: Meter, edition: str, clock: Clock, params: Mapping[str, An
     number = {words: code for code, words in OUTPUTS.items()}.get(params["output"])
     if number is None:
         raise BadInput(f"there is no output {params['output']!r}", hint=", ".join(OUTPUTS.values()))
-    silence = yield from tell(Talk(meter, edition), OUTPUT, bytes((number,)), "another output")
+    silence = yield from tell(Talk(meter, edition), OUTPUT, bytes((number,)), mark("another output"))
     if silence is not None:
         raise silence
     return CommandReply(detail={"output": params["output"]})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meterhub.texts import mark
 from meterhub_dlt645.frame import FROM_METER, FUNCTION
 
 FUNCTIONS = {
@@ -39,51 +40,51 @@ FUNCTIONS = {
         0x19: "clear maximum demand",
         0x1A: "clear meter",
         0x1B: "clear events",
-        0x1C: "remote control",
+        0x1C: mark("remote control"),
         0x1D: "multifunction output",
     },
 }
 
 REASONS_1997 = (
-    "illegal data",
-    "identifier wrong",
-    "password wrong",
-    "speed cannot be changed",
-    "too many year zones",
-    "too many day periods",
-    "too many tariffs",
+    mark("illegal data"),
+    mark("identifier wrong"),
+    mark("password wrong"),
+    mark("speed cannot be changed"),
+    mark("too many year zones"),
+    mark("too many day periods"),
+    mark("too many tariffs"),
 )
 REASONS_2007 = (
-    "other error",
-    "no such data",
-    "password wrong or not authorised",
-    "speed cannot be changed",
-    "too many year zones",
-    "too many day periods",
-    "too many tariffs",
+    mark("other error"),
+    mark("no such data"),
+    mark("password wrong or not authorised"),
+    mark("speed cannot be changed"),
+    mark("too many year zones"),
+    mark("too many day periods"),
+    mark("too many tariffs"),
 )
 REASONS_SECURITY = (
-    "other error",
-    "repeated recharge",
-    "ESAM verification failed",
-    "identity authentication failed",
-    "customer number mismatch",
-    "recharge count wrong",
-    "over the hoarding limit",
-    "address abnormal",
-    "meter suspended",
-    "reclose failed",
+    mark("other error"),
+    mark("repeated recharge"),
+    mark("ESAM verification failed"),
+    mark("identity authentication failed"),
+    mark("customer number mismatch"),
+    mark("recharge count wrong"),
+    mark("over the hoarding limit"),
+    mark("address abnormal"),
+    mark("meter suspended"),
+    mark("reclose failed"),
 )
 REASONS_RELAY = (
-    "meter suspended",
-    "MAC wrong",
-    "password wrong",
-    "authentication expired",
-    "time tag invalid",
-    "trip refused by keep-power",
-    "auto-recover refused by keep-power",
-    "auto-recover time invalid",
-    "auto-recover refused",
+    mark("meter suspended"),
+    mark("MAC wrong"),
+    mark("password wrong"),
+    mark("authentication expired"),
+    mark("time tag invalid"),
+    mark("trip refused by keep-power"),
+    mark("auto-recover refused by keep-power"),
+    mark("auto-recover time invalid"),
+    mark("auto-recover refused"),
 )
 
 RELAY_COMMANDS = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from meterhub import hookimpl
+from meterhub import hookimpl, texts
 from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub_lora_wifi import fixed_point, gateway, lorawan
@@ -28,6 +29,7 @@ def open_lorawan(ctx: Any, config: Mapping[str, Any]) -> lorawan.LorawanLink:
 @hookimpl
 def register_links() -> Iterable[LinkType]:
     """The link types ``lora_wifi`` and ``lorawan``."""
+    texts.add(Path(__file__).parent / "locale", "meterhub_lora_wifi")
     return [
         LinkType(
             "lora_wifi",

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 
 from meterhub.clock import Clock
 from meterhub.errors import BadInput, LinkDown
+from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser, CollectorConfig, LinkHost
+from meterhub.texts import mark
 from meterhub_lora_wifi.network_server import ERRORS, Event, down_topic, downlink
 
 Publish = Callable[[str, bytes], None]
 WAKE_UP = b"\xfe"
-NOT_ACKNOWLEDGED = "the node did not acknowledge what was sent to it"
+NOT_ACKNOWLEDGED = mark("the node did not acknowledge what was sent to it")
 
 
 class LorawanNode:
@@ -118,7 +120,7 @@ class NodeChannel(Channel):
     def send(self, data: bytes) -> None:
         """As ``LorawanNode.send``."""
         if self._cause:
-            raise LinkDown(f"the node is {self._cause}", where=self.peer)
+            raise LinkDown(f"there is no connection: {in_words(self._cause)}", where=self.peer)
         self._node.send(data)
 
     def close(self, cause: str) -> None:

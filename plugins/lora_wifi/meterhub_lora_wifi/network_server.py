@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from meterhub.clock import iso
+from meterhub.texts import mark
 
 LIMITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
@@ -21,9 +22,9 @@ LIMITS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """Bytes of the application that fit, by data rate. (CN470 from one transmission of at most 1 s.)"""
 ERRORS = {
-    "DOWNLINK_PAYLOAD_SIZE": "the network server says: too long for the present data rate",
-    "DOWNLINK_GATEWAY": "the network server says: no gateway can send it",
-    "EXPIRED": "it was too late to send it",
+    "DOWNLINK_PAYLOAD_SIZE": mark("the network server says: too long for the present data rate"),
+    "DOWNLINK_GATEWAY": mark("the network server says: no gateway can send it"),
+    "EXPIRED": mark("it was too late to send it"),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from meterhub import hookimpl
+from meterhub import hookimpl, texts
 from meterhub.field.protocol import ProtocolType
 from meterhub_mbus.cjt188.explain import decode_cjt188
 from meterhub_mbus.explain import records
@@ -25,6 +25,7 @@ requires_api = 1
 @hookimpl
 def register_protocols() -> Iterable[ProtocolType]:
     """``mbus`` and ``cjt188``."""
+    texts.add(Path(__file__).parent / "locale", "meterhub_mbus")
     from meterhub_mbus.cjt188.protocol import PROTOCOLS
     from meterhub_mbus.protocol import MBUS
 

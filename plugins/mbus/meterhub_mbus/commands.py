@@ -78,7 +78,9 @@ def _look_later(
         if silence is not None:
             raise silence
         raise Refused(
-            f"the meter heard the command, but its valve is still {'open' if state else 'closed'}",
+            "the meter heard the command, but its valve is still open"
+            if state
+            else "the meter heard the command, but its valve is still closed",
             where=meter.id,
             hint="the valve may be stuck; look at its status and read again",
         )

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meterhub.errors import BadFrame, BadInput
+from meterhub.texts import mark
 
 ACKNOWLEDGE = b"\xe5"
 SHORT_START, LONG_START, END = 0x10, 0x68, 0x16
@@ -110,19 +111,19 @@ def decode_frame(data: bytes) -> Frame:
 def what_is_wrong(raw: bytes) -> str:
     """In words, why these bytes are no frame."""
     if not raw:
-        return "there are no bytes"
+        return mark("there are no bytes")
     if raw[0] == LONG_START:
         return _what_is_wrong_with_long(raw)
     if raw[0] == SHORT_START:
         return _what_is_wrong_with_end(raw, 5, 1)
     if raw[:1] == ACKNOWLEDGE:
-        return f"{len(raw) - 1} bytes stand behind the acknowledgement E5; give one frame at a time"
-    return f"a frame begins with 68, 10 or E5, this with {raw[0]:02X}"
+        return mark(f"{len(raw) - 1} bytes stand behind the acknowledgement E5; give one frame at a time")
+    return mark(f"a frame begins with 68, 10 or E5, this with {raw[0]:02X}")
 
 
 def _what_is_wrong_with_long(raw: bytes) -> str:
     if len(raw) < 9:
-        return f"a frame that begins with 68 has at least 9 bytes, this has {len(raw)}"
+        return mark(f"a frame that begins with 68 has at least 9 bytes, this has {len(raw)}")
     if raw[3] != LONG_START:
         return f"the fourth byte must be 68, it is {raw[3]:02X}"
     if raw[1] != raw[2]:
@@ -134,9 +135,9 @@ def _what_is_wrong_with_long(raw: bytes) -> str:
 
 def _what_is_wrong_with_end(raw: bytes, size: int, start: int) -> str:
     if len(raw) < size:
-        return f"the frame has {size} bytes, only {len(raw)} of them are there"
+        return mark(f"the frame has {size} bytes, only {len(raw)} of them are there")
     if len(raw) > size:
-        return f"the frame has {size} bytes, {len(raw) - size} more stand behind it; give one frame at a time"
+        return mark(f"the frame has {size} bytes, {len(raw) - size} more stand behind it; give one frame at a time")
     if raw[-1] != END:
-        return f"a frame ends with 16, this with {raw[-1]:02X}"
-    return f"the checksum is {raw[-2]:02X}, it should be {sum(raw[start:-2]) & 0xFF:02X}"
+        return mark(f"a frame ends with 16, this with {raw[-1]:02X}")
+    return mark(f"the checksum is {raw[-2]:02X}, it should be {sum(raw[start:-2]) & 0xFF:02X}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from meterhub.texts import mark
+
 MEDIA: Mapping[int, str] = {
     0x00: "other",
     0x01: "oil",
@@ -74,22 +76,22 @@ FIXED_MEDIA = (
 """The sixteen media of the fixed data structure."""
 
 APPLICATION_ERRORS: Mapping[int, str] = {
-    0x00: "unspecified error",
-    0x01: "unimplemented CI field",
-    0x02: "buffer too long, truncated",
-    0x03: "too many records",
-    0x04: "premature end of record",
-    0x05: "more than ten DIFEs",
-    0x06: "more than ten VIFEs",
-    0x08: "application too busy",
-    0x09: "too many readouts",
-    0x11: "access denied",
-    0x12: "application unknown",
-    0x13: "parameter wrong",
-    0x14: "receiver unknown",
-    0x15: "decryption failed",
-    0x16: "encryption method unknown",
-    0x17: "signature method unknown",
+    0x00: mark("unspecified error"),
+    0x01: mark("unimplemented CI field"),
+    0x02: mark("buffer too long, truncated"),
+    0x03: mark("too many records"),
+    0x04: mark("premature end of record"),
+    0x05: mark("more than ten DIFEs"),
+    0x06: mark("more than ten VIFEs"),
+    0x08: mark("application too busy"),
+    0x09: mark("too many readouts"),
+    0x11: mark("access denied"),
+    0x12: mark("application unknown"),
+    0x13: mark("parameter wrong"),
+    0x14: mark("receiver unknown"),
+    0x15: mark("decryption failed"),
+    0x16: mark("encryption method unknown"),
+    0x17: mark("signature method unknown"),
 }
 
 RESETS: Mapping[int, str] = {

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from meterhub.errors import BadFrame, MeterHubError, Refused
 from meterhub.field.dialogue import PollReport
+from meterhub.texts import mark
 from meterhub_mbus.frame import Frame
 from meterhub_mbus.header import Header
 from meterhub_mbus.hidden import SECRETS
@@ -52,7 +53,7 @@ class Readout:
             words = APPLICATION_ERRORS.get(error, f"error {error:02X}")
             raise Refused(f"the meter reports: {words}", reply=f"{error:02X}", reasons=(words,), where=self._where)
         if telegram.encrypted:
-            hint = "give it under options: key:, and address the meter by all 8 bytes"
+            hint = mark("give it under options: key:, and address the meter by all 8 bytes")
             raise BadFrame("the telegram is encrypted and there is no key", where=self._where, hint=hint)
         self.header = self.header or telegram.header
         if telegram.body and telegram.ci not in RECORDS and telegram.ci not in FIXED:

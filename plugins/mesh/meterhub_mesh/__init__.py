@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from meterhub import hookimpl
+from meterhub import hookimpl, texts
 from meterhub.field.envelope import EnvelopeType
 from meterhub.field.link import LinkType
 from meterhub_mesh import prefix, routed
@@ -23,6 +24,7 @@ def open_link(ctx: Any, config: Mapping[str, Any]) -> MeshLink:
 @hookimpl
 def register_links() -> Iterable[LinkType]:
     """The link type ``mesh``."""
+    texts.add(Path(__file__).parent / "locale", "meterhub_mesh")
     return [
         LinkType(
             "mesh",

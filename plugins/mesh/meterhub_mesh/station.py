@@ -13,20 +13,21 @@ from meterhub.clock import Clock, utc
 from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.sieve import Sieve
 from meterhub.field.link import ChannelUser, NodeFacts
+from meterhub.texts import mark
 from meterhub_mesh.local_frame import MEDIA, STARTER, LocalFrame, Scanner, bcd, digits, encode
 from meterhub_mesh.routed import FORWARD, LAST_SEQUENCE, REPORT
 
 DENIED = {
-    0: "the mesh says: time-out",
-    3: "the mesh says: wrong checksum",
-    6: "the mesh says: this meter is twice in its list",
-    7: "the mesh does not know this meter",
-    8: "the node answers, but not its meter",
-    9: "the mesh is busy",
-    11: "the mesh says: the node does not answer",
-    12: "the node is not in the network",
-    109: "the mesh says: too many requests at once",
-    111: "the mesh is reading this meter itself",
+    0: mark("the mesh says: time-out"),
+    3: mark("the mesh says: wrong checksum"),
+    6: mark("the mesh says: this meter is twice in its list"),
+    7: mark("the mesh does not know this meter"),
+    8: mark("the node answers, but not its meter"),
+    9: mark("the mesh is busy"),
+    11: mark("the mesh says: the node does not answer"),
+    12: mark("the node is not in the network"),
+    109: mark("the mesh says: too many requests at once"),
+    111: mark("the mesh is reading this meter itself"),
 }
 NOT_JOINED = (7, 11, 12)
 ACCEPTED = b"\xff\xff\xff\xff\x00\x00"
@@ -148,7 +149,7 @@ class Station(Framing):
             self._asked = None
             self._learn(frame)
         elif (frame.afn, frame.fn) == (0x00, 2) and frame.data:
-            why = DENIED.get(frame.data[0], f"the mesh refused with code {frame.data[0]}")
+            why = DENIED.get(frame.data[0], mark(f"the mesh refused with code {frame.data[0]}"))
             if frame.source and frame.data[0] in NOT_JOINED:
                 self._news.append(NodeFacts(frame.source, online=False))
             self._fail(frame.sequence, why)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from meterhub import hookimpl
+from meterhub import hookimpl, texts
 from meterhub.field.link import LinkType
 from meterhub_serial.link import SerialLink
 from meterhub_serial.schema import LINK_SCHEMA
@@ -22,6 +23,7 @@ def open_link(ctx: Any, config: Mapping[str, Any]) -> SerialLink:
 @hookimpl
 def register_links() -> Iterable[LinkType]:
     """The link type ``serial``."""
+    texts.add(Path(__file__).parent / "locale", "meterhub_serial")
     return [
         LinkType(
             "serial",

@@ -10,7 +10,9 @@ from typing import Any
 
 from meterhub.clock import Clock
 from meterhub.errors import ConfigError, LinkDown
+from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser, Link, LinkFacts, LinkHost
+from meterhub.texts import mark
 from meterhub_serial.port import open_serial
 from meterhub_serial.schema import port_settings
 
@@ -60,7 +62,7 @@ class SerialLink(Link):
                 channel.use(host.attach(host.collectors[0].id, channel))
                 await channel.ended.wait()
                 if channel.cause != "silent":
-                    host.trouble(f"lost {self._port}: {channel.cause}")
+                    host.trouble(f"lost {self._port}: {in_words(channel.cause)}")
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_RETRY_S)
 
@@ -123,7 +125,8 @@ class SerialChannel(asyncio.Protocol, Channel):
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the port is closed or does not take any more."""
         if self.cause or self._transport is None:
-            raise LinkDown(f"the port is {self.cause or 'not open yet'}", where=self.peer)
+            why = in_words(self.cause) or mark("it is not open yet")
+            raise LinkDown(f"the port cannot be used: {why}", where=self.peer)
         if self._transport.get_write_buffer_size() + len(data) > WRITE_LIMIT:
             self.close("overflow")
             raise LinkDown("the port does not take what is sent to it", where=self.peer)

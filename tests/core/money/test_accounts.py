@@ -37,7 +37,7 @@ async def test_what_is_still_open_stands_in_the_way_of_the_end(till):
     order = await till.order(key="k0")
     await till.start(order)
     await counter.freeze("a-101-1", "user:anna")
-    with pytest.raises(Conflict, match="the order"):
+    with pytest.raises(Conflict, match="order"):
         await counter.close_account("a-101-1", 0, "user:anna")
     till.company.pay(f"{order['no']}00")
     await till.notify(f"{order['no']}00")

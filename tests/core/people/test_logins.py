@@ -23,7 +23,7 @@ async def test_login_and_the_session_lets_in(people: People, session: Session, a
     found = await people.sessions.find(session.token)
     assert found.user is anna
     assert [(row["agent"], row["address"]) for row in await people.sessions.of_user(anna)] == [
-        ("Firefox on Linux", "127.0.0.1")
+        ("Firefox, Linux", "127.0.0.1")
     ]
 
 
@@ -106,7 +106,7 @@ async def test_two_devices_are_listed_and_ended_one_by_one(people: People, sessi
     await people.sessions.revoke(session.id, by=anna)
     with pytest.raises(NotLoggedIn):
         await people.sessions.find(session.token)
-    assert (await people.sessions.find(phone.token)).agent == "Safari on iPhone"
+    assert (await people.sessions.find(phone.token)).agent == "Safari, iPhone"
 
 
 async def test_revoke_all_but_this_one_and_log_out(people: People, session: Session, anna: User) -> None:

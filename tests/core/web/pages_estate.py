@@ -129,7 +129,7 @@ class Wire:
         call.sent()
         await self._wait()
         if device.id in self.deaf:
-            raise NoAnswer("the meter did not answer within 1.5 s, asked 3 times", where=device.id,
+            raise NoAnswer("no answer in time, asked 3 times", where=device.id,
                            hint="read the meter before trying again")  # fmt: skip
         if call.action.name == "meter.read":
             self._estate.apply(

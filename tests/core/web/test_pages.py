@@ -287,7 +287,7 @@ async def test_a_failed_command_says_why_and_offers_another_try(estate):
     run = estate.rooms.actions.recent("a-101")[0]
     await run.done
     strip = await page(estate, f"/runs/{run.id}", **{"HX-Request": "true"})
-    assert "did not answer" in strip and "Try again" in strip and "data-final" in strip
+    assert "no answer in time" in strip and "Try again" in strip and "data-final" in strip
 
 
 async def test_why_a_command_failed_stands_there_in_the_language_of_the_reader(estate):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from meterhub.errors import LinkDown
 from meterhub.field.calls.registration import UNKNOWN, WAIT
+from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser
+from meterhub.texts import mark
 
 if TYPE_CHECKING:
     from meterhub.field.calls.framing import Framing
@@ -157,7 +159,8 @@ class Connection(asyncio.Protocol, Channel):
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the connection is closed or does not take any more."""
         if self._cause or self._pipe is None or self._framing is None:
-            raise LinkDown(f"the connection is {self._cause or 'not open yet'}", where=self.peer)
+            why = in_words(self._cause) or mark("it is not open yet")
+            raise LinkDown(f"there is no connection: {why}", where=self.peer)
         if self._pipe.get_write_buffer_size() + len(data) > WRITE_LIMIT:
             self.close("overflow")
             raise LinkDown("the collector does not take what is sent to it", where=self.peer)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from meterhub.errors import NoAnswer, Refused
 from meterhub.field.dialogue import Ask, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.catalogue import READ
 from meterhub_mbus.cjt188.frame import (
     ADDRESS_BYTES,
@@ -127,7 +128,7 @@ class Talk:
         if reply.refused:
             code = reply.payload.hex().upper()
             reasons = self.dialect.status.reasons(reply.payload)
-            words = ", ".join(reasons) or "no reason given"
+            words = ", ".join(reasons) or mark("no reason given")
             raise Refused(f"the meter refused {what}: {words}", reply=code, reasons=reasons, where=self.where)
         if request.serial != reply.serial and self.dialect.serial == COUNTING and not self.memory.warned:
             self.memory.warned = True

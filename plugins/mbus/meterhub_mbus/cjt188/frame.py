@@ -14,6 +14,7 @@ either order: high first in most meters of 2004, low first in those of 2018. A r
 from __future__ import annotations
 
 from meterhub.errors import BadFrame, BadInput
+from meterhub.texts import mark
 
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
 OVERHEAD = 13
@@ -146,15 +147,15 @@ def decode_frame(data: bytes) -> Frame:
 def what_is_wrong(raw: bytes) -> str:
     """In words, why these bytes are no frame."""
     if not raw:
-        return "there are no bytes"
+        return mark("there are no bytes")
     if raw[0] != START:
-        return f"a frame begins with 68, this with {raw[0]:02X}"
+        return mark(f"a frame begins with 68, this with {raw[0]:02X}")
     if len(raw) < OVERHEAD:
-        return f"a frame has at least {OVERHEAD} bytes, this has {len(raw)}"
+        return mark(f"a frame has at least {OVERHEAD} bytes, this has {len(raw)}")
     if len(raw) != raw[10] + OVERHEAD:
-        return f"the length byte says {raw[10] + OVERHEAD} bytes in all, there are {len(raw)}"
+        return mark(f"the length byte says {raw[10] + OVERHEAD} bytes in all, there are {len(raw)}")
     if raw[-1] != END:
-        return f"a frame ends with 16, this with {raw[-1]:02X}"
+        return mark(f"a frame ends with 16, this with {raw[-1]:02X}")
     right = sum(raw[:-2]) & 0xFF
-    words = f"the checksum is {raw[-2]:02X}, it should be {right:02X}"
-    return words + (", and it is that of the data alone" if raw[-2] == sum(raw[11:-2]) & 0xFF else "")
+    words = mark(f"the checksum is {raw[-2]:02X}, it should be {right:02X}")
+    return words + (", " + mark("and it is that of the data alone") if raw[-2] == sum(raw[11:-2]) & 0xFF else "")

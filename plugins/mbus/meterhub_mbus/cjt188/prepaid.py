@@ -14,6 +14,7 @@ from typing import Any
 from meterhub.errors import NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.exchange import Talk, ask
 from meterhub_mbus.cjt188.purse import PURCHASE, PURCHASES, REFUND, Coding, Standing, coding_of, standing
 from meterhub_mbus.cjt188.reading import items_by_key
@@ -91,7 +92,7 @@ def _send(
     talk.memory.purchase = (*purchase, serial)
     request = talk.frame(control, identifier, payload, serial)
     try:
-        yield from ask(talk, request, "the purchase", tries=TRIES, timeout_s=ANSWER_S, hold=True)
+        yield from ask(talk, request, mark("the purchase"), tries=TRIES, timeout_s=ANSWER_S, hold=True)
     except NoAnswer as error:
         return error
     return None

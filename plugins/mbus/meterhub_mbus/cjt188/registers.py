@@ -9,6 +9,7 @@ from typing import Any
 from meterhub.errors import BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.catalogue import READ, READS, WRITES, Row, family_of
 from meterhub_mbus.cjt188.exchange import Reply, Talk, ask, read_data, settle_order
 from meterhub_mbus.cjt188.explain import entry
@@ -23,15 +24,15 @@ READ_OF = {write: read for read, write in WRITES.items()}
 LONGEST_WRITE = 47
 """By the standard L is at most 50 when writing, and identifier and serial number take three of it."""
 OWN_ACTION = {
-    "A013": "meter.credit does this",
-    "A014": "keys are set with the maker's tool",
-    "A015": "meter.set_clock does this",
-    "A016": "meter.set_base_value does this",
-    "A017": "meter.open_valve and meter.close_valve do this",
-    "A018": "meter.set_address does this",
-    "A019": "it can be done once, at the factory",
-    "A0EC": "meter.refund does this",
-    "A107": "keys are set with the maker's tool",
+    "A013": mark("meter.credit does this"),
+    "A014": mark("keys are set with the maker's tool"),
+    "A015": mark("meter.set_clock does this"),
+    "A016": mark("meter.set_base_value does this"),
+    "A017": mark("meter.open_valve and meter.close_valve do this"),
+    "A018": mark("meter.set_address does this"),
+    "A019": mark("it can be done once, at the factory"),
+    "A0EC": mark("meter.refund does this"),
+    "A107": mark("keys are set with the maker's tool"),
 }
 
 

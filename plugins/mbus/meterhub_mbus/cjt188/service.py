@@ -12,6 +12,7 @@ from meterhub.clock import Clock, utc
 from meterhub.errors import BadFrame, BadInput, NoAnswer, Refused
 from meterhub.field.dialogue import Ask, CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.catalogue import READ_ADDRESS
 from meterhub_mbus.cjt188.exchange import EVERYBODY, Talk, read_data, settle_order
 from meterhub_mbus.cjt188.formats import parse, scaled
@@ -50,7 +51,7 @@ def set_clock(meter: Meter, talk: Talk, clock: Clock, params: Mapping[str, Any])
         everybody = Talk(_named(meter, EVERYBODY.hex()), talk.memory)
         yield Ask(everybody.frame(WRITE, CLOCK, payload), None)
     else:
-        silence = yield from tell(talk, WRITE, CLOCK, payload, "another time")
+        silence = yield from tell(talk, WRITE, CLOCK, payload, mark("another time"))
     reply = yield from read_data(talk, METERING)
     item = items_by_key(METERING, reply, talk.dialect).get("clock")
     shown = item.shown if item is not None else None
@@ -77,7 +78,7 @@ def set_address(meter: Meter, talk: Talk, clock: Clock, params: Mapping[str, Any
     request = asked.frame(WRITE_ADDRESS, NEW_ADDRESS, wire)
     with suppress(NoAnswer):  # where it then answers shows what it did
         reply = yield Ask(request, asked.answers(request, wire), tries=1, answer_bytes=OVERHEAD + 3, hold=True)
-        asked.check(request, reply, "its new address")
+        asked.check(request, reply, mark("its new address"))
     try:
         yield from read_data(new, ADDRESS, READ_ADDRESS)
     except NoAnswer:
@@ -85,7 +86,7 @@ def set_address(meter: Meter, talk: Talk, clock: Clock, params: Mapping[str, Any
         raise Refused(
             f"the meter kept its address {meter.address}", where=meter.id, hint="many refuse it once they are in use"
         ) from None
-    return CommandReply(detail={"address": address, "next": "give the meter this address in the configuration"})
+    return CommandReply(detail={"address": address, "next": mark("give the meter this address in the configuration")})
 
 
 def set_base_value(meter: Meter, talk: Talk, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -97,7 +98,7 @@ def set_base_value(meter: Meter, talk: Talk, clock: Clock, params: Mapping[str, 
         raise BadInput("the meter's unit is none in which its base value can be set", where=meter.id)
     code, digits = bytes((CODES[unit],)), REGISTER.encode(value)
     payload = code + digits if talk.dialect.position == FIRST else digits + code
-    silence = yield from tell(talk, SET_BASE, BASE, payload, "another base value")
+    silence = yield from tell(talk, SET_BASE, BASE, payload, mark("another base value"))
     after = yield from _total(talk)
     if isinstance(after.value, int) and 0 <= after.value - value <= SET_SLACK:
         detail = {"before": before.shown, "after": after.shown, "unit": unit, "acknowledged": silence is None}

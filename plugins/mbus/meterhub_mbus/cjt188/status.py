@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-OPEN, CLOSED, MOVING, FAULT, UNKNOWN = "open", "closed", "moving", "fault", "unknown"
+from meterhub.texts import mark
+
+OPEN, CLOSED, MOVING, FAULT = mark("open"), mark("closed"), mark("moving"), mark("fault")
+UNKNOWN = mark("unknown")
 STATES = (OPEN, CLOSED, MOVING, FAULT, UNKNOWN)
 STANDARD_STATES = (OPEN, CLOSED, UNKNOWN, FAULT)
 
@@ -40,11 +43,11 @@ class StatusBits(NamedTuple):
 
     def reasons(self, raw: bytes) -> tuple[str, ...]:
         """What a refusal's status says in words; the standard has no list of errors."""
-        said = [f"valve {state}"] if (state := self.valve(raw)) in (FAULT, MOVING) else []
-        said += ["battery low"] if self.battery_low(raw) else []
+        said = [mark(f"valve {state}")] if (state := self.valve(raw)) in (FAULT, MOVING) else []
+        said += [mark("battery low")] if self.battery_low(raw) else []
         taken = len(self.valve_states) - 1 << self.valve_at | 1 << self.battery_at
         rest = int.from_bytes(raw, "little") & ~taken
-        said += [f"maker's bit {bit % 8} of ST{bit // 8}" for bit in range(8 * len(raw)) if rest >> bit & 1]
+        said += [mark(f"maker's bit {bit % 8} of ST{bit // 8}") for bit in range(8 * len(raw)) if rest >> bit & 1]
         return tuple(said)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from meterhub.errors import NoAnswer, Refused
 from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.exchange import Talk, ask, read_data, settle_order
 from meterhub_mbus.cjt188.points import STATUS, Point
 from meterhub_mbus.cjt188.reading import items_by_key
@@ -24,6 +25,7 @@ STATE = {"id": "901F", "field": "valve"}
 ANSWER_S = 10.0
 """Some meters answer only when the motor has begun to move."""
 MOTOR_S, LOOK_EVERY_S = 60.0, 5.0
+UNTOLD = mark("in a state that it does not tell")
 
 
 class Watch(NamedTuple):
@@ -44,7 +46,7 @@ def move(meter: Meter, talk: Talk, name: str, point: Point) -> Dialogue[CommandR
     )
     silence = None
     try:
-        yield from ask(talk, request, "to move its valve", tries=1, timeout_s=ANSWER_S)
+        yield from ask(talk, request, mark("to move its valve"), tries=1, timeout_s=ANSWER_S)
     except NoAnswer as error:
         silence = error
     watch = Watch(name == "meter.open_valve", point, silence)
@@ -75,7 +77,7 @@ def look(talk: Talk, watch: Watch, left_s: float) -> Dialogue[CommandReply]:
     if watch.silence is not None:
         raise watch.silence
     raise Refused(
-        f"the meter accepted the command, but its valve is {state or 'in a state that it does not tell'}",
+        f"the meter accepted the command, but its valve is {state or UNTOLD}",
         where=talk.where,
         hint="it may be stuck, or a prepaid meter without credit keeps it closed",
     )
