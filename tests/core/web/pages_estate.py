@@ -81,14 +81,14 @@ DEVICE_FIELDS = (
     Field("line", text("Line", "线路", "回線"), filter=True, search=True),
     Field("model", text("Model", "型号", "機種"), filter=True, column=False),
     Field("answered_ms", text("Last answer", "最近应答", "最終応答"), "time"),
-    Field("detail", text("Detail", "说明", "詳細"), sort=False),
+    Field("detail", text("Detail", "说明", "詳細"), "sentence", sort=False),
 )
 COLLECTOR_FIELDS = (
     Field("id", text("Id", "编号", "ID"), search=True),
     Field("name", text("Name", "名称", "名称"), search=True),
     Field("status", text("Status", "状态", "状態"), "status", filter=True),
     Field("place", text("Place", "位置", "場所"), search=True),
-    Field("detail", text("Detail", "说明", "詳細")),
+    Field("detail", text("Detail", "说明", "詳細"), "sentence"),
 )
 
 
@@ -113,6 +113,7 @@ class Wire:
         self._estate = estate
         self._clock = clock
         self.deaf: set[str] = set()
+        self.error: Exception = NoAnswer("no answer in time, asked 3 times", hint="read the meter before trying again")
         self.delay_s = 0.0
         self.steps: asyncio.Queue[None] | None = None
 
@@ -129,8 +130,7 @@ class Wire:
         call.sent()
         await self._wait()
         if device.id in self.deaf:
-            raise NoAnswer("no answer in time, asked 3 times", where=device.id,
-                           hint="read the meter before trying again")  # fmt: skip
+            raise self.error
         if call.action.name == "meter.read":
             self._estate.apply(
                 device, [(one, one.value, Quality.GOOD) for one in device.entities if one.state], self._clock.now()
