@@ -65,20 +65,20 @@ def calls(source: IO[bytes], keywords: object, comment_tags: object, options: ob
         for found in _spoken(node):
             yield from ((node.lineno, "mark", text, []) for text in _sentences(found))
         if isinstance(node, ast.Call):
-            name = _called(node)
+            name = _named(node.func)
             texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
             if name in PLURALS and len(texts) >= 2:
                 yield node.lineno, name, texts, []
 
 
-def _called(node: ast.Call) -> str:
-    return str(getattr(node.func, "id", getattr(node.func, "attr", "")))
+def _named(node: ast.expr) -> str:
+    return str(getattr(node, "id", getattr(node, "attr", "")))
 
 
 def _spoken(node: ast.AST) -> Iterator[ast.expr]:
     """The expressions of a node that people may read: marked ones, an error's message and hint, a device's detail."""
     if isinstance(node, ast.Call):
-        name = _called(node)
+        name = _named(node.func)
         if node.args and (name in ERRORS or name in MARKS or name in TOLD):
             yield node.args[0]
         if name in ERRORS:

@@ -92,7 +92,7 @@ def _nothing_open(tx: Transaction, account: Row) -> None:
     for book in (ledger.prepaid(name), ledger.in_flight(name), ledger.receivable(name)):
         left = ledger.balance(tx, account["operator"], book)
         if left:
-            hint = "give it back, or have it paid, before the account is closed"
+            hint = mark("give it back, or have it paid, before the account is closed")
             raise Conflict(f"{book} is not zero: {yuan(left)}", where=name, hint=hint)
 
 

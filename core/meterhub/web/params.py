@@ -15,6 +15,7 @@ import voluptuous as vol
 from aiohttp import web
 
 from meterhub.errors import BadInput
+from meterhub.texts import mark
 from meterhub.web.rooms import ROOMS
 
 MAX_TEXT = 200
@@ -32,7 +33,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> BadInput:
     """The error for a name that is not known, with the near miss."""
     names = sorted(known)
     near = difflib.get_close_matches(name[:MAX_TEXT], names, 1)
-    hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(names)
+    hint = mark(f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
     return BadInput(f"there is no {what} {name[:MAX_TEXT]}", where=name[:MAX_TEXT], hint=hint)
 
 

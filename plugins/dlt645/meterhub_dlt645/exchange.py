@@ -136,5 +136,7 @@ def check_address(text: str) -> str:
     """12 digits; shorter ones are padded with zeros on the left. Raises ``ConfigError``."""
     address = text.strip().upper()
     if not 0 < len(address) <= 12 or set(address) - set("0123456789ABCDEF"):
-        raise ConfigError(f"a DL/T 645 address has up to 12 digits, not {text!r}", hint='such as "000000012345"')
+        raise ConfigError(
+            mark(f"a DL/T 645 address has up to 12 digits, not {text!r}"), hint=mark('such as "000000012345"')
+        )
     return address.zfill(12)

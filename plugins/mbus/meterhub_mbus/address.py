@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 
 from meterhub.errors import ConfigError
+from meterhub.texts import mark
 
 SELECTED, ANY_METER, EVERYBODY = 253, 254, 255
 PRIMARY = re.compile(r"[pP]?(\d{1,3})")
@@ -26,7 +27,7 @@ SECONDARY = re.compile(
     r"([0-9A-Fa-f]{8})(?:-([A-Za-z]{3}|[0-9A-Fa-f]{4}|\*))?(?:-([0-9A-Fa-f]{2}|\*))?(?:-([0-9A-Fa-f]{2}|\*))?"
     r"(?:#([0-9A-Fa-f]{8}))?"
 )
-HINT = "such as 5, 12345678, 12345678-KAM-01-07 or 1234FFFF"
+HINT = mark("such as 5, 12345678, 12345678-KAM-01-07 or 1234FFFF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ def parse(text: str) -> Address:
     if primary is not None:
         number = int(primary[1])
         if number > 250 and number != ANY_METER:
-            raise ConfigError(f"a primary address is 0 to 250, or 254 for any meter, not {text!r}")
+            raise ConfigError(mark(f"a primary address is 0 to 250, or 254 for any meter, not {text!r}"))
         return Address(number)
     if PACKED.fullmatch(text):
         packed = bytes.fromhex(text)
         return Address(SELECTED, packed[3::-1] + packed[4:])
     parts = SECONDARY.fullmatch(text)
     if parts is None:
-        raise ConfigError(f"{text!r} is no address of an M-Bus meter", hint=HINT)
+        raise ConfigError(mark(f"{text!r} is no address of an M-Bus meter"), hint=HINT)
     number_, maker, version, medium, fabrication = parts.groups()
     secondary = bytes.fromhex(number_)[::-1] + _maker(maker) + _byte(version) + _byte(medium)
     return Address(SELECTED, secondary, bytes.fromhex(fabrication or "")[::-1])

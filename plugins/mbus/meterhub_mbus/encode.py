@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from meterhub.errors import BadInput
+from meterhub.texts import mark
 from meterhub_mbus import dif
 from meterhub_mbus.dif import EXTENSION
 from meterhub_mbus.head import Head, make_head
@@ -82,7 +83,7 @@ def _moment(text: str) -> date:
     try:
         return datetime.fromisoformat(text) if len(text) > 10 else date.fromisoformat(text)
     except ValueError:
-        hint = "such as 2026-03-28 or 2026-03-28T23:59"
+        hint = mark("such as 2026-03-28 or 2026-03-28T23:59")
         raise BadInput(f"a date or a time is expected, not {text!r}", hint=hint) from None
 
 

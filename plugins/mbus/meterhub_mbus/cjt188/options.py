@@ -11,6 +11,7 @@ import voluptuous as vol
 
 from meterhub.config import types
 from meterhub.errors import ConfigError
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.frame import HIGH, LOW
 from meterhub_mbus.cjt188.payload import AUTO, FIRST, LAST
 from meterhub_mbus.cjt188.status import STATES, StatusBits, bits_of
@@ -135,5 +136,7 @@ def check_address(text: str) -> str:
     """
     address = text.strip().upper()
     if not 0 < len(address) <= 14 or set(address) - set("0123456789ABCDEF"):
-        raise ConfigError(f"a CJ/T 188 address has up to 14 digits, not {text!r}", hint='such as "00112233445566"')
+        raise ConfigError(
+            mark(f"a CJ/T 188 address has up to 14 digits, not {text!r}"), hint=mark('such as "00112233445566"')
+        )
     return address.zfill(14)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import Dialogue
+from meterhub.texts import mark
 from meterhub_mbus.cjt188.exchange import Reply, Talk, read_data
 from meterhub_mbus.cjt188.formats import Format, parse, scaled, with_point
 
@@ -46,7 +47,8 @@ class Coding(NamedTuple):
         try:
             amount = scaled(text, self.decimals)
         except BadInput:
-            hint = f"such as {with_point(10 ** (self.decimals + 2), self.decimals)}"
+            example = with_point(10 ** (self.decimals + 2), self.decimals)
+            hint = mark(f"such as {example}")
             raise BadInput(f"{text[:40]!r} is no amount of at most {self.decimals} decimals", hint=hint) from None
         if amount == 0:
             raise BadInput("an amount of nothing cannot be credited")
