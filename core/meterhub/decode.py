@@ -41,8 +41,7 @@ def explain(decoder: Decoder, text: str) -> dict[str, Any]:
 
 
 def explain_all(decoder: Decoder, lines: Iterable[str]) -> Iterator[tuple[bool, str]]:
-    """Each non-empty line as (decoded, JSON text), in order."""
+    """Each line, an empty one too, as (decoded, JSON text), in order: answers can be laid beside the lines."""
     for line in lines:
-        if line.strip():
-            answer = explain(decoder, line)
-            yield bool(answer["ok"]), json.dumps(answer, ensure_ascii=False)
+        answer = explain(decoder, line)
+        yield bool(answer["ok"]), json.dumps(answer, ensure_ascii=False)

@@ -52,6 +52,21 @@ def test_a_profile_whose_vectors_are_right_passes(check):
     assert (code, errors) == (0, []) and "right" in out
 
 
+def test_the_vectors_of_a_profile_that_extends_another_are_named_at_their_own_line(check):
+    code, _, errors = check(
+        """\
+id: mine
+extends: dlt645-2007-single-phase
+name: {en: Mine}
+vectors:
+  - {entity: voltage, frame: "6843100011340068910633343435CA55EE16", value: "229.7"}
+  - {entity: voltage, frame: "6843100011340068910633343435CA55EE16", value: 22.97}
+"""
+    )
+    assert code == 1 and len(errors) == 1
+    assert "profiles/mine.yaml:6: the frame means voltage = 229.7, not 22.97" in errors[0]
+
+
 ESTATE = (
     SITE
     + """\

@@ -75,6 +75,17 @@ def test_all_mistakes_of_a_file_come_at_once(build):
     assert [str(one).split(":")[1] for one in caught.value.errors] == ["5", "6"]
 
 
+def test_a_point_that_the_protocol_refuses_is_answered_at_its_line(build, protocols, monkeypatch):
+    def refuse(key, spec, kind, scale):
+        raise ConfigError(f"point of {key}: there is no such register", hint="look at the meter's own book")
+
+    monkeypatch.setattr(protocols["acme"][1], "point", refuse)
+    with pytest.raises(ConfigErrors) as caught:
+        build(HEAD + "entities:\n  a: {name: A, point: {register: x}}\n  b:\n    name: B\n    point: {register: y}\n")
+    assert [one.where for one in caught.value.errors] == ["model.yaml:5", "model.yaml:8"]
+    assert "point of a: there is no such register (look at" in str(caught.value)
+
+
 def test_a_protocol_of_no_listed_plugin_is_named(build):
     with pytest.raises(ConfigError, match=r"there is no protocol acne \(listed plugins bring: acme\)"):
         build("id: x\nprotocol: acne\nname: X\nentities: {}\n")

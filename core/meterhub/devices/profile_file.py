@@ -9,7 +9,7 @@ from typing import Any
 
 import voluptuous as vol
 
-from meterhub.config.nodes import Map
+from meterhub.config.nodes import Map, Seq
 from meterhub.config.schema import check
 from meterhub.config.types import boolean, choice, identifier, localized, seconds, whole
 from meterhub.devices.entity import EntityDef, Role
@@ -138,7 +138,16 @@ def _over(
     all_points = {key: point for key, point in base.points.items() if key not in gone} | dict(points)
     changed = gone | {one.key for one in entities}
     inherited = [one for one in base.vectors if one["entity"] not in changed]
-    return (*kept, *own.values()), all_points, [*inherited, *vectors]
+    return (*kept, *own.values()), all_points, _joined(inherited, vectors)
+
+
+def _joined(inherited: list[Any], own: list[Any]) -> list[Any]:
+    """Vectors of the base and then the profile's own, which keep their lines; those of the base have none here."""
+    if not isinstance(own, Seq):
+        return [*inherited, *own]
+    joined = Seq([*inherited, *own], own.source, own.line)
+    joined.lines = [*[own.line] * len(inherited), *own.lines]
+    return joined
 
 
 def _entities(
@@ -153,8 +162,7 @@ def _entities(
             definition, spec = _entity(key, section, _where(sections, key, origin))
             entities.append(definition)
             if spec is not None:
-                checked = check(spec, kind.point_schema, where=_where(section, "point", origin))
-                points[key] = protocol.point(key, checked, definition.kind, definition.scale)
+                points[key] = _point(definition, spec, kind, protocol, _where(section, "point", origin))
         except ConfigErrors as several:
             mistakes += several.errors
         except ConfigError as one:
@@ -162,6 +170,18 @@ def _entities(
     if mistakes:
         raise mistakes[0] if len(mistakes) == 1 else ConfigErrors(mistakes)
     return tuple(entities), points
+
+
+def _point(
+    definition: EntityDef, spec: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, where: str
+) -> Any:
+    """The compiled point of an entity; a mistake that the protocol finds gets the place, which only we know."""
+    checked = check(spec, kind.point_schema, where=where)
+    try:
+        return protocol.point(definition.key, checked, definition.kind, definition.scale)
+    except ConfigError as error:
+        error.where = error.where or where
+        raise
 
 
 def _entity(key: str, section: Any, where: str) -> tuple[EntityDef, Mapping[str, Any] | None]:
