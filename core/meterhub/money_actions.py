@@ -47,7 +47,7 @@ class MoneyActions:
                 },
             ),
             Action(
-                "money.sell", _title("Sell credit for cash", "现金售电", "現金で販売"), sell, self.sell,
+                "money.sell", _title("Sell credit for cash", "现金充值", "現金で販売"), sell, self.sell,
                 target="meter", danger=Danger.CONFIRM, schema={vol.Required("amount"): str},
             ),
             Action(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from meterhub.web.device_parts import GROUP_WORDS
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for folder in ("core", "plugins") for path in (ROOT / folder).rglob("*.py"))
 TEMPLATES = sorted(path for folder in ("core", "plugins") for path in (ROOT / folder).rglob("*.html"))
@@ -187,3 +189,9 @@ def test_the_rules_find_what_they_look_for():
     assert calls == ["datetime.now", "loop.call_later"]
     bad = '<script> <style> <p style="x" hx-on:click="y" onclick="z"> src="http://x" {{ x|safe }}'
     assert [pattern for pattern in MARKUP if not re.search(pattern, bad)] == []
+
+
+def test_every_group_of_a_shipped_profile_has_a_name_in_words():
+    shipped = ROOT.glob("plugins/*/*/profiles/*.yaml")
+    used = {group for path in shipped for group in re.findall(r"\bgroup: (\w+)", path.read_text(encoding="utf-8"))}
+    assert used and used <= set(GROUP_WORDS)

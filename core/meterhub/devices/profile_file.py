@@ -172,9 +172,7 @@ def _entities(
     return tuple(entities), points
 
 
-def _point(
-    definition: EntityDef, spec: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, where: str
-) -> Any:
+def _point(definition: EntityDef, spec: Mapping[str, Any], kind: ProtocolType, protocol: Protocol, where: str) -> Any:
     """The compiled point of an entity; a mistake that the protocol finds gets the place, which only we know."""
     checked = check(spec, kind.point_schema, where=where)
     try:

@@ -97,6 +97,7 @@ GROUP_WORDS = {
     "valve": mark("Valve"),
     "money": mark("Money"),
     "water": mark("Water"),
+    "volume": mark("Volume"),
     "heat": mark("Heat"),
     "gas": mark("Gas"),
     "history": mark("Earlier months"),

@@ -194,3 +194,8 @@ def test_any_data_in_a_good_frame_is_explained(meter_type, control, data):
     json.dumps(answer)
     for one in answer["values"]:
         assert one["valid"] == (one["value"] is not None)
+
+
+def test_each_value_has_its_chinese_name_too():
+    every = decoded("0FD201563412002C")["values"] + decoded("03810125")["values"]
+    assert [one["name_zh"] for one in every] == ["结算日累积量", "往前次数", "结算日"]

@@ -56,7 +56,8 @@ def explain(frame: Frame) -> dict[str, Any]:
     back = row.back(identifier) if row is not None and identifier else None
     if back is not None and values:
         word = "months_back" if identifier and identifier[1] in "12" else "freezes_back"
-        values.append({"key": word, "name": "How long ago", "value": str(back), "unit": None, "valid": True})
+        name = {"name": "How long ago", "name_zh": "往前次数"}
+        values.append({"key": word, **name, "value": str(back), "unit": None, "valid": True})
     return {
         "meter_type": f"{frame.meter_type:02X}",
         "medium": METER_TYPES.get(frame.meter_type),
@@ -95,7 +96,8 @@ def secrets_on_wire(data: bytes) -> set[int]:
 def entry(item: Item) -> dict[str, Any]:
     """One entry of ``values``."""
     shown = item.shown
-    found = {"key": item.field.key, "name": item.field.name, "value": shown, "unit": item.unit}
+    field = item.field
+    found = {"key": field.key, "name": field.name, "name_zh": field.name_zh, "value": shown, "unit": item.unit}
     return found | {"valid": shown is not None} | ({} if shown is not None else {"raw": item.raw.hex().upper()})
 
 
