@@ -51,7 +51,7 @@ SEARCH_FIELDS = (
     Field("found", _text("Found", "已找到", "見つかった数"), "number"),
     Field("asked", _text("Questions", "询问次数", "質問数"), "number"),
     Field("unresolved", _text("Several meters answer at", "多块表同时应答", "複数応答のアドレス"), sort=False),
-    Field("detail", _text("Detail", "说明", "詳細"), sort=False),
+    Field("detail", _text("Detail", "说明", "詳細"), "sentence", sort=False),
     Field("since_ms", _text("Since", "起始时间", "開始時刻"), "time"),
 )
 FOUND_FIELDS = (

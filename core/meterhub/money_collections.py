@@ -96,7 +96,7 @@ DELIVERIES = (
     Field("number", _text("Purchase number", "购电次数", "購入番号"), "number"),
     _choice("state", STATE, "planned", "sending", "unknown", "confirmed", "not_delivered"),
     Field("needs_person", _text("Needs a person", "需人工处理", "要対応"), "boolean", filter=True),
-    Field("error", _text("Reason", "原因", "理由"), search=True),
+    Field("error", _text("Reason", "原因", "理由"), "sentence", search=True),
     Field("confirmed_ms", _text("On the meter", "到表时间", "到着日時"), "time"),
 )
 REFUNDS = (

@@ -12,6 +12,7 @@ from meterhub.money.outbox import Outbox
 from meterhub.money.purse import PurseReading
 from meterhub.money.states import DeliveryState, move_delivery
 from meterhub.store.engine import Row, Transaction
+from meterhub.texts import mark
 
 ORDER_NUMBERS = 100
 """Meters without a count know purchases by a number that must never come twice: the time, and two digits of the id."""
@@ -45,7 +46,7 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
     assert account is not None
     known = account["purchase_count"]
     if purse.count is not None and known is not None and purse.count != known:
-        detail = f"the meter has had {purse.count} purchases, the books know of {known}"
+        detail = mark(f"the meter has had {purse.count} purchases, the books know of {known}")
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
         return None
     counted = purse.count is not None
@@ -94,7 +95,7 @@ def judge(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
     """What the meter's count says of a delivery in doubt. A row comes back when it is to be sent once more."""
     number = delivery["number"]
     if purse.count is None or purse.count < number - 1:
-        detail = f"the meter's count is {purse.count}, which does not fit to purchase {number}"
+        detail = mark(f"the meter's count is {purse.count}, which does not fit to purchase {number}")
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
         return None
     if purse.count >= number:
