@@ -97,16 +97,27 @@ class BadFrame(FieldError):
 
 
 class Refused(FieldError):
-    """The meter answered no. ``reply`` keeps its error code, ``reasons`` says it in words."""
+    """The meter answered no. ``reply`` keeps its error code, ``reasons`` says it in words.
+
+    ``seen`` are the values read back all the same, by entity key: where a valve stands that did not move.
+    """
 
     code = "refused"
 
     def __init__(
-        self, message: str, *, reply: str = "", reasons: tuple[str, ...] = (), where: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        reply: str = "",
+        reasons: tuple[str, ...] = (),
+        where: str = "",
+        hint: str = "",
+        seen: Mapping[str, int | bool | str | None] = MappingProxyType({}),
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.reply = reply
         self.reasons = reasons
+        self.seen = seen
 
 
 class Dropped(FieldError):

@@ -166,12 +166,16 @@ class Reader:
                 sent()
             return protocol.command(device, name, params)
 
-        reply = await self._carry_out(device, start, priority, timeout_s)
-        self._keep(device, reply, cause)
-        while reply.follow is not None:
-            await self._clock.sleep(reply.after_s)
-            reply = await self._carry_out(device, reply.follow, priority, timeout_s)
-            self._keep(device, reply, cause)
+        try:
+            reply = await self._carry_out(device, start, priority, timeout_s)
+            self._keep(device, reply.values, cause)
+            while reply.follow is not None:
+                await self._clock.sleep(reply.after_s)
+                reply = await self._carry_out(device, reply.follow, priority, timeout_s)
+                self._keep(device, reply.values, cause)
+        except Refused as error:
+            self._keep(device, error.seen, cause)
+            raise
         return reply
 
     async def _carry_out(
@@ -276,12 +280,12 @@ class Reader:
                 self.take(device, indexes, report, None, Cause("meter", device.id))
                 return
 
-    def _keep(self, device: Device, reply: CommandReply, cause: Cause | None) -> None:
+    def _keep(self, device: Device, values: Mapping[str, Value], cause: Cause | None) -> None:
         updates = []
-        for key, value in reply.values.items():
+        for key, value in values.items():
             entity = device.entity(key)
             if entity is not None:
-                updates.append((entity, value, Quality.GOOD))
+                updates.append((entity, value, Quality.GOOD if value is not None else Quality.INVALID))
         self._estate.apply(device, updates, self._clock.now(), cause)
 
     def _judge(self, device: Device, error: Exception | None) -> None:

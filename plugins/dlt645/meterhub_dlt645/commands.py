@@ -72,8 +72,8 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
         silence = yield from remote(talk, meter, clock, spec.get("code", CODES[name]), spec)
     expected = CLOSED_AFTER[name]
     closed, answer = yield from read_until(talk, relay, expected)
+    seen = {relay.key: closed} | _contacts(meter, relay, answer)
     if closed is expected:
-        seen = {relay.key: closed} | _contacts(meter, relay, answer)
         waits = spec.get("code") == ALLOW_CLOSE and seen.get("relay") is not True
         return CommandReply(seen, {"acknowledged": silence is None} | (PRESS if waits else {}))
     if silence is not None:
@@ -84,6 +84,7 @@ def switch(meter: Meter, name: str, edition: str, clock: Clock, relay: Point) ->
         else "the meter accepted the command, but its relay is still open",
         where=meter.id,
         hint="keep-power, an overdraft lock or a button at the meter may hold it",
+        seen=seen,
     )
 
 

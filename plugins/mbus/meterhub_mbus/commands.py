@@ -83,6 +83,7 @@ def _look_later(
             else "the meter heard the command, but its valve is still closed",
             where=meter.id,
             hint="the valve may be stuck; look at its status and read again",
+            seen={point.name: state},
         )
 
     return CommandReply(follow=look, after_s=LOOK_EVERY_S)

@@ -223,7 +223,7 @@ def test_a_valve_is_told_once_and_watched_until_it_has_moved():
     asked, result = looks(speaker, dialogue, [ACCEPTED, answer("0000"), silence(), answer("0200"), answer("0100")])
     assert asked_of(asked) == [(0x04, "A017", "high")] + [(0x01, "901F", "high")] * 4
     assert asked[0].payload == b"\x99"
-    assert result.values == {"valve": False} and result.detail == {"valve": "closed", "acknowledged": True}
+    assert result.values["valve"] is False and result.detail == {"valve": "closed", "acknowledged": True}
     ask = next(speaker.command(one, "meter.open_valve", {}))
     assert (ask.tries, ask.timeout_s) == (1, 10.0) and ask.frame.payload == b"\x55"
 
@@ -231,7 +231,7 @@ def test_a_valve_is_told_once_and_watched_until_it_has_moved():
 def test_a_lost_answer_does_not_matter_when_the_valve_has_moved():
     one, speaker = meter(identifier_order="high"), Cjt188(CLOCK)
     _, result = looks(speaker, speaker.command(one, "meter.open_valve", {}), [silence(), answer("0000")])
-    assert result.values == {"valve": True} and not result.detail["acknowledged"]
+    assert result.values["valve"] is True and not result.detail["acknowledged"]
 
 
 def test_a_valve_with_a_fault_and_one_that_never_arrives_are_failures():

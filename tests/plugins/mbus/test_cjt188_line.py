@@ -59,7 +59,8 @@ async def test_a_valve_is_moved_and_the_line_is_free_while_its_motor_runs(home, 
     run = await home.act("meter.read", "w-2")
     assert run.state == "confirmed" and closing.state == "sent"
     await closing.done
-    assert closing.state == "confirmed" and closing.result["read_back"] == {"valve": False}
+    assert closing.state == "confirmed" and closing.result["read_back"]["valve"] is False
+    assert value(home, "w-1.valve_state") == "closed"
     assert 8_000 <= clock.now() - begun < 30_000
     run = await home.act("meter.open_valve", "w-1")
     assert run.state == "confirmed" and value(home, "w-1.valve") is True
@@ -69,6 +70,7 @@ async def test_a_stuck_valve_is_a_failure_with_words(home, sim):
     sim.twins["w-1"].state.stuck = True
     run = await home.act("meter.close_valve", "w-1", reason="unpaid")
     assert run.state == "failed" and "fault of its valve" in run.error["message"]
+    assert value(home, "w-1.valve") is None and value(home, "w-1.valve_state") == "fault"
 
 
 async def test_money_arrives_once_on_a_bad_wire(home, sim):

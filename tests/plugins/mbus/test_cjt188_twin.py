@@ -86,7 +86,7 @@ def test_registers_grow_and_stop_with_the_valve():
 def test_a_valve_takes_its_time_and_a_stuck_one_reports_a_fault():
     one, world, speaker, twin = made("cjt188-water-valve")
     exchanges, reply = carry_out(speaker, speaker.command(one, "meter.close_valve", {}), twin, world)
-    assert len(exchanges) > 3 and reply.values == {"valve": False}
+    assert len(exchanges) > 3 and reply.values["valve"] is False
     twin.state.stuck = True
     with pytest.raises(Refused, match="fault"):
         carry_out(speaker, speaker.command(one, "meter.open_valve", {}), twin, world)
@@ -97,7 +97,7 @@ def test_a_lost_answer_to_the_valve_is_made_good_by_looking():
     one, world, speaker, twin = made("cjt188-water-valve", identifier_order="high")
     twin.lose_next = True
     _, reply = carry_out(speaker, speaker.command(one, "meter.close_valve", {}), twin, world)
-    assert reply.values == {"valve": False} and not reply.detail["acknowledged"]
+    assert reply.values["valve"] is False and not reply.detail["acknowledged"]
 
 
 def test_money_is_booked_once_however_often_it_is_sent():
@@ -279,7 +279,7 @@ def test_twin_and_dialogues_share_every_option(options):
     found = values(speaker, one, twin)
     assert len(found) == len(one.points) and None not in found.values()
     _, reply = carry_out(speaker, speaker.command(one, "meter.close_valve", {}), twin, world)
-    assert reply.values == {"valve": False}
+    assert reply.values["valve"] is False
     _, reply = talk(speaker, speaker.command(one, "meter.credit", {"amount": "5", "number": 1}), twin)
     assert reply.detail["acknowledged"] and twin.purse.ledger == [(1, 500)]
     _, reply = talk(speaker, speaker.command(one, "meter.write", {"entity": "reading_day", "value": "3"}), twin)

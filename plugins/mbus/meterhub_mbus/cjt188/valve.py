@@ -14,7 +14,7 @@ from meterhub.field.dialogue import CommandReply, Dialogue
 from meterhub.field.protocol import Meter
 from meterhub.texts import mark
 from meterhub_mbus.cjt188.exchange import Talk, ask, read_data, settle_order
-from meterhub_mbus.cjt188.points import STATUS, Point
+from meterhub_mbus.cjt188.points import STATUS, VALVE, Point
 from meterhub_mbus.cjt188.reading import items_by_key
 from meterhub_mbus.cjt188.status import FAULT
 
@@ -29,10 +29,14 @@ UNTOLD = mark("in a state that it does not tell")
 
 
 class Watch(NamedTuple):
-    """What is waited for. ``silence`` is the error when the command itself was not answered."""
+    """What is waited for. ``silence`` is the error when the command itself was not answered.
+
+    ``point`` tells the end, ``shown`` are all entities that the same answer shows the valve in.
+    """
 
     wanted: bool
     point: Point
+    shown: tuple[Point, ...]
     silence: NoAnswer | None
 
 
@@ -49,14 +53,16 @@ def move(meter: Meter, talk: Talk, name: str, point: Point) -> Dialogue[CommandR
         yield from ask(talk, request, mark("to move its valve"), tries=1, timeout_s=ANSWER_S)
     except NoAnswer as error:
         silence = error
-    watch = Watch(name == "meter.open_valve", point, silence)
+    same = [one for one in meter.points.values() if (one.identifier, one.field) == (point.identifier, VALVE)]
+    shown = tuple(same) if point in same else (point, *same)
+    watch = Watch(name == "meter.open_valve", point, shown, silence)
     return (yield from look(talk, watch, spec.get("motor", MOTOR_S)))
 
 
 def look(talk: Talk, watch: Watch, left_s: float) -> Dialogue[CommandReply]:
     """Read the state; when it is not yet the wanted one, look again later while ``left_s`` lasts."""
     state: str | None = None
-    value: int | bool | str | None = None
+    seen: dict[str, int | bool | str | None] = {}
     try:
         reply = yield from read_data(talk, watch.point.identifier, watch.point.control)
     except NoAnswer:
@@ -64,13 +70,13 @@ def look(talk: Talk, watch: Watch, left_s: float) -> Dialogue[CommandReply]:
             raise
     else:
         items = items_by_key(watch.point.identifier, reply, talk.dialect)
-        value, _quality = watch.point.take(items, reply.payload, talk.dialect)
+        seen = {one.key: one.take(items, reply.payload, talk.dialect)[0] for one in watch.shown}
         state = talk.dialect.status.valve(items[STATUS].raw) if STATUS in items else None
-    if value is watch.wanted:
+    if seen.get(watch.point.key) is watch.wanted:
         detail = {"valve": "open" if watch.wanted else "closed", "acknowledged": watch.silence is None}
-        return CommandReply({watch.point.key: value}, detail)
+        return CommandReply(seen, detail)
     if state == FAULT:
-        raise Refused("the meter reports a fault of its valve", where=talk.where, reasons=("valve fault",))
+        raise Refused("the meter reports a fault of its valve", where=talk.where, reasons=("valve fault",), seen=seen)
     if left_s > 0:
         follow = lambda: look(talk, watch, left_s - LOOK_EVERY_S)  # noqa: E731 - one line says more than a function
         return CommandReply(detail={"valve": state}, follow=follow, after_s=LOOK_EVERY_S)
@@ -80,4 +86,5 @@ def look(talk: Talk, watch: Watch, left_s: float) -> Dialogue[CommandReply]:
         f"the meter accepted the command, but its valve is {state or UNTOLD}",
         where=talk.where,
         hint="it may be stuck, or a prepaid meter without credit keeps it closed",
+        seen=seen,
     )
