@@ -15,9 +15,11 @@ from urllib.parse import urlencode
 
 from meterhub.clock import Clock
 from meterhub.collections import Collection, Field, ListSource
+from meterhub.devices.device import Device
 from meterhub.devices.states import Estate
 from meterhub.errors import Dropped, LinkDown, MeterHubError
 from meterhub.field.line import Line, Priority
+from meterhub.field.protocol import Protocol
 from meterhub.field.search import Search
 
 RETRY_S = 30.0
@@ -85,11 +87,17 @@ class Hunt:
 
 
 class Finder:
-    """All searches and all that was found since the hub started. ``scope`` is where permissions are looked up."""
+    """All searches and all that was found since the hub started. ``scope`` is where permissions are looked up.
 
-    def __init__(self, estate: Estate, clock: Clock, spawn: Spawn, scope: str) -> None:
+    ``protocols`` tell which meters of the estate are among those found.
+    """
+
+    def __init__(
+        self, estate: Estate, protocols: Mapping[str, Protocol], clock: Clock, spawn: Spawn, scope: str
+    ) -> None:
         self.hunts: dict[str, Hunt] = {}
         self._estate = estate
+        self._protocols = protocols
         self._clock = clock
         self._spawn = spawn
         self._scope = scope
@@ -177,14 +185,24 @@ class Finder:
         ]
 
     def _found(self) -> list[_Row]:
-        known = {(one.parent, one.address): one.id for one in self._estate.values() if one.kind == "meter"}
         found = dict(self._others)
         for hunt in self.hunts.values():
             for one in hunt.search.found:
                 line = hunt.line.config
                 more = {"line": line.id, "protocol": hunt.protocol, "baud": line.baud}
                 found.setdefault(_slug(line.id, one["address"]), {**one, **more})
-        return [_found_row(key, one, known) for key, one in found.items()]
+        meters = [one for one in self._estate.values() if one.kind == "meter"]
+        return [_found_row(key, one, self._known(one, meters)) for key, one in found.items()]
+
+    def _known(self, found: Finding, meters: Iterable[Device]) -> str:
+        """The id of the meter that was found; '' for one that is not in the estate."""
+        same, addresses = self._protocols[found["protocol"]].is_same, [found["address"], *found.get("also", ())]
+
+        def is_it(meter: Device) -> bool:
+            speaks = meter.profile.protocol == found["protocol"]
+            return any(meter.address == one or (speaks and same(meter.address, one)) for one in addresses)
+
+        return next((one.id for one in meters if one.parent == found["line"] and is_it(one)), "")
 
 
 class _Row(dict[str, Any]):
@@ -216,7 +234,7 @@ def _search_row(hunt: Hunt) -> dict[str, Any]:
     }
 
 
-def _found_row(key: str, one: Finding, known: Mapping[tuple[str, str], str]) -> _Row:
+def _found_row(key: str, one: Finding, meter: str) -> _Row:
     return _Row(
         id=key,
         line=one["line"],
@@ -225,7 +243,7 @@ def _found_row(key: str, one: Finding, known: Mapping[tuple[str, str], str]) -> 
         maker=one.get("maker", ""),
         model=one["profile"],
         baud=one.get("baud"),
-        meter=known.get((one["line"], one["address"]), ""),
+        meter=meter,
     )
 
 

@@ -241,7 +241,7 @@ class Hub:
 
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
-        finder = Finder(self.estate, self.clock, self.spawn, self.site.hub.operator)
+        finder = Finder(self.estate, self.reader.protocols, self.clock, self.spawn, self.site.hub.operator)
         for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins, finder):
             if plugin is None:
                 self.actions.register(action)

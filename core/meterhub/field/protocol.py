@@ -98,6 +98,10 @@ class Protocol(ABC):
         """The canonical form of an address given in the configuration; raises ``ConfigError`` for a wrong one."""
         return text
 
+    def is_same(self, address: str, found: str) -> bool:
+        """Whether a meter configured under ``address`` is the one found under ``found``; both are canonical."""
+        return address == found
+
     def values(self, frame: bytes, points: Mapping[str, Any]) -> Mapping[str, int | bool | str | None] | None:
         """What an answer's bytes say of compiled ``points``: those that it holds, by key; None where there is no value.
 

@@ -18,7 +18,8 @@ MOST_FOUND = 1000
 class Search(ABC):
     """One search on one line; ``found`` only grows.
 
-    Each finding has ``address``, ``edition`` and ``profile``, the model to configure, as those of ``Protocol.probe``.
+    Each finding has ``address``, ``edition`` and ``profile``, the model to configure, as those of ``Protocol.probe``;
+    ``also`` are further addresses that the same meter answers to.
     """
 
     def __init__(self) -> None:

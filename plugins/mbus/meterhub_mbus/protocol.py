@@ -41,6 +41,13 @@ class Mbus(Protocol):
         """Primary or secondary, in its one canonical form."""
         return str(parse(text))
 
+    def is_same(self, address: str, found: str) -> bool:
+        """A number alone, or one with digits that do not matter, is the meter found under its whole address."""
+        wanted, given = parse(address), parse(found)
+        if not wanted.secondary or not given.secondary:
+            return wanted == given
+        return wanted.fits(given.secondary) and wanted.fabrication in (b"", given.fabrication)
+
     def point(self, key: str, spec: Mapping[str, Any], kind: str, scale: int) -> Point:
         """What a record must be to be shown by this entity."""
         return compile_point(key, spec, kind, scale)

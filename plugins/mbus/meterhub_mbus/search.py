@@ -178,7 +178,10 @@ class LineSearch(Search):
             frame = yield from self._telegram(address.primary, b"", PATIENT)
             outcome = SEVERAL if frame is None else ONE
             who = identity(frame) if frame is not None else b""
-            if frame is not None and all(one["identity"] != who for one in self.found if who):
+            known = [place for place, one in enumerate(self.found) if who and one["identity"] == who]
+            for place in known:
+                self.found[place] = {**self.found[place], "also": (str(address),)}
+            if frame is not None and not known:
                 self._keep(str(address), who or b"\xff" * 8)
         if outcome == SEVERAL:
             self._not_told_apart(address)

@@ -58,6 +58,21 @@ async def test_a_line_is_searched_in_the_background_and_progress_is_shown(home, 
     assert found["20000001-ELS-0A-07"]["model"] == "elster-falcon-mbus" and not found["20000001-ELS-0A-07"]["meter"]
 
 
+async def test_a_meter_that_is_configured_by_its_number_alone_is_known_again(hub, clock):
+    home = await hub(SITE.replace('"12345679-MHB-01-04"', '"12345679"'))
+    await home.act("collector.find_meters", "c1", FIND)
+    await searched(home, clock)
+    assert [row["meter"] for row in await rows(home, "found-meters")] == ["h-1"]
+
+
+async def test_a_meter_that_is_configured_by_its_primary_address_is_known_again(hub, clock):
+    home = await hub(SITE.replace('"12345679-MHB-01-04"', '"7"'))
+    await home.act("collector.find_meters", "c1", FIND)
+    await searched(home, clock)
+    (row,) = await rows(home, "found-meters")
+    assert row["meter"] == "h-1" and row["address"].endswith("-MHB-01-04")
+
+
 async def test_a_whole_line_of_250_with_numbers_used_twice_is_found_on_the_wire(hub, sim, clock):
     one = await hub(SITE.split("meters:")[0])
     protocol, slaves = one.reader.protocols["mbus"], crowd(250)

@@ -79,6 +79,7 @@ def test_one_meter_is_found_at_the_first_question_and_proven():
         "profile": "medium-07",
         "identity": b"",
         "maker": "PAD",
+        "also": ("5",),
     }
     assert len(search.found) == 1
 
