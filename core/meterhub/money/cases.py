@@ -7,6 +7,9 @@ from meterhub.store.engine import Transaction
 AMOUNT, CURRENCY, UNKNOWN_ORDER, OTHER_CHANNEL = "amount", "currency", "unknown_order", "other_channel"
 LATE, SECOND, UNMATCHED = "late_payment", "second_payment", "unmatched_payment"
 UNCERTAIN, REFUSED, COUNT_GAP = "uncertain_delivery", "refused_delivery", "count_gap"
+BOOKS_DIFFER = "books_differ"
+DELIVERY = (UNCERTAIN, REFUSED, COUNT_GAP, BOOKS_DIFFER)
+"""Cases about a delivery; each is named by the delivery and how often it was sent."""
 REFUND_ABNORMAL, REFUND_CLOSED, REFUND_REFUSED = "refund_abnormal", "refund_closed", "refund_refused"
 UNPAID_UNKNOWN = "attempt_unknown"
 

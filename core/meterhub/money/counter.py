@@ -136,7 +136,7 @@ class Counter:
                 raise BadInput(f"the order {order_no} has no delivery")
             desk = steps.Desk(tx, self._till.outbox, self._clock.now())
             self._resolve(desk, delivery, what)
-            for kind in (cases.UNCERTAIN, cases.REFUSED, cases.COUNT_GAP):
+            for kind in cases.DELIVERY:
                 cases.solve(tx, kind, f"{delivery['id']}/{delivery['sends']}", by=by, at_ms=desk.now_ms)
             self._note(tx, f"money.delivery.{what}", order_no, by, {"reason": reason})
             return desk.again(delivery)

@@ -1,8 +1,9 @@
 """Delivery: a paid credit goes to its meter once, whatever is cut off, lost or late on the way.
 
 The purchase number is read from the meter, stored with one added, and committed before the first byte is sent. On any
-doubt the meter is asked for its count: a count that has reached the number means done, a count one below means that
-the same number is sent once more. A meter without a count is sent to once; in doubt a person decides (UNCERTAIN).
+doubt the meter is asked for its count: a count that has reached the number means done (unless the meter tells another
+amount for it: then its books and ours differ, and a person decides), a count one below means that the same number is
+sent once more. A meter without a count is sent to once; in doubt a person decides (UNCERTAIN).
 
 Every step is: read the row, ask the meter one thing, commit. A stop anywhere leaves a row from which the next look
 goes on: ``planned`` (nothing was sent), ``sending`` (something may have been sent), ``unknown`` (ask the meter).
@@ -78,7 +79,7 @@ class Deliveries:
         key = f"delivery/{delivery['id']}/{delivery['sends']}"
         answer = await self._ask("meter.credit", delivery["meter"], params, key, f"payment:{delivery['order_no']}")
         if answer.ok:
-            await self._commit(steps.confirm, delivery, PurseReading.of(answer.result))
+            await self._commit(steps.arrived, delivery, PurseReading.of(answer.result))
             return None
         if answer.code == "refused":
             return await self._refused(delivery, answer)

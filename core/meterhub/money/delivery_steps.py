@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from meterhub.errors import Conflict
 from meterhub.money import cases
+from meterhub.money.amount import yuan
 from meterhub.money.books import Books
 from meterhub.money.follow import fulfil
 from meterhub.money.outbox import Outbox
@@ -99,7 +100,7 @@ def judge(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
         return None
     if purse.count >= number:
-        confirm(desk, delivery, purse)
+        arrived(desk, delivery, purse)
         return None
     move_delivery(desk.tx, delivery, DeliveryState.SENDING, sends=delivery["sends"] + 1)
     return desk.again(delivery)
@@ -108,10 +109,22 @@ def judge(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
 def refused(desk: Desk, delivery: Row, purse: PurseReading, why: str) -> None:
     """The meter said no; its count shows whether the credit is in all the same."""
     if purse.count is not None and purse.count >= delivery["number"]:
-        confirm(desk, delivery, purse)
+        arrived(desk, delivery, purse)
         return
     fail(desk, delivery, why)
     _call_person(desk, desk.again(delivery), cases.REFUSED, why)
+
+
+def arrived(desk: Desk, delivery: Row, purse: PurseReading) -> None:
+    """The meter says that it has the purchase. Over another amount it is not ours, and a person has to look."""
+    if not delivery["counted"] or not purse.contradicts(delivery["number"], delivery["amount_fen"]):
+        confirm(desk, delivery, purse)
+        return
+    if delivery["state"] != DeliveryState.UNKNOWN:
+        move_delivery(desk.tx, delivery, DeliveryState.UNKNOWN)
+    wanted = yuan(delivery["amount_fen"])
+    detail = mark(f"the meter has purchase {delivery['number']} over {purse.last}, the books over {wanted}")
+    _call_person(desk, desk.again(delivery), cases.BOOKS_DIFFER, detail)
 
 
 def confirm(desk: Desk, delivery: Row, purse: PurseReading) -> None:

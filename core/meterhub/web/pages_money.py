@@ -27,6 +27,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
                          mark("See why, mend it and send again, or give the money back.")),
     "count_gap": (mark("The meter was credited by somebody else"),
                   mark("Find out who did it, then adopt the meter's count.")),
+    "books_differ": (mark("The meter has this purchase over another amount"),
+                     mark("Find out whose purchase it is, then say whether ours arrived.")),
     "late_payment": (mark("A payment came too late"), mark("Credit it, or give it back.")),
     "second_payment": (mark("An order was paid twice"), mark("The second payment is given back by itself; look why.")),
     "unmatched_payment": (mark("A payment without an order"), mark("Ask the payment company who paid.")),

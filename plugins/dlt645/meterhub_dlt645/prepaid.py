@@ -155,4 +155,5 @@ def told(standing: Standing) -> dict[str, Any]:
     values = [value("balance", "Balance", shown["balance"], "yuan")]
     if standing.count is not None:
         values.append(value("purchase_count", "Purchase count", str(standing.count)))
-    return {"count": standing.count, **shown, "values": values}
+    last = None if standing.last is None else with_point(standing.last, 2)
+    return {"count": standing.count, **shown, "last": last, "values": values}

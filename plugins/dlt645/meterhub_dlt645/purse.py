@@ -23,22 +23,23 @@ from meterhub.field.dialogue import Ask, Dialogue
 from meterhub.field.protocol import Meter
 from meterhub.texts import mark
 from meterhub_dlt645.exchange import Talk, read_data
-from meterhub_dlt645.formats import Value, parse
+from meterhub_dlt645.formats import Format, Value, parse
 from meterhub_dlt645.frame import PLUS_33, SECURITY, Frame
 from meterhub_dlt645.signer import Signer
 
 OPEN, RECHARGE, REFUND, STATUS = "070101FF", "070102FF", "070108FF", "078102FF"
-MONEY = parse("XXXXXX.XX")
+MONEY, COUNT = parse("XXXXXX.XX"), parse("XXXX")
 
 
 @dataclass(slots=True)
 class Standing:
     """What a purse says. Money in fen; ``count`` is the number of the last purchase, None where the meter has none yet,
-    does not tell it, or keeps no count."""
+    does not tell it, or keeps no count. ``last`` is the amount of that purchase, None where the meter tells none."""
 
     count: int | None
     remaining: int | None
     overdrawn: int = 0
+    last: int | None = None
 
     @property
     def balance(self) -> int | None:
@@ -78,11 +79,12 @@ class National(Purse):
     """The supplements' own form; MACs by whoever signs."""
 
     def standing(self, talk: Talk) -> Dialogue[Standing]:
-        """The count of the last purchase record, remaining and overdrawn credit."""
-        count = yield from _number(talk, "03330201")
+        """Count and amount of the last purchase record, remaining and overdrawn credit."""
+        count = yield from _number(talk, "03330201", COUNT)
+        last = (yield from _number(talk, "03330301")) if count else None
         remaining = yield from _number(talk, "00900200")
         overdrawn = yield from _number(talk, "00900201")
-        return Standing(count, remaining, overdrawn or 0)
+        return Standing(count, remaining, overdrawn or 0, last)
 
     def content(self, talk: Talk, purchase: Purchase, signer: Signer, params: Mapping[str, Any]) -> bytes:
         """Amount and count in binary, customer number in BCD."""
@@ -166,8 +168,7 @@ def fen(text: str) -> int:
     return amount
 
 
-def _number(talk: Talk, identifier: str) -> Dialogue[int | None]:
-    form = parse("XXXX") if identifier.startswith("0333") else MONEY
+def _number(talk: Talk, identifier: str, form: Format = MONEY) -> Dialogue[int | None]:
     try:
         data = yield from read_data(talk, identifier, form.size)
     except Refused:

@@ -189,6 +189,13 @@ class Purse:
     balance_fen: int = 0
     ledger: list = field(default_factory=list)
     limit_fen: int = 99_999_900
+    tells_last: bool = True
+
+    def foreign(self, fen):
+        """Somebody else credits the meter, under the next number."""
+        self.count += 1
+        self.balance_fen += fen
+        self.ledger.append((self.count, fen))
 
 
 class Meters:
@@ -226,7 +233,10 @@ class Meters:
             refusal = self._credit(purse, params["number"], parse_yuan(params["amount"]))
             if refusal:
                 return Answer(code="refused", message=refusal)
-        return Answer({"count": purse.count if purse.counted else None, "balance": yuan(purse.balance_fen)})
+        told = {"count": purse.count if purse.counted else None, "balance": yuan(purse.balance_fen)}
+        if purse.tells_last and purse.ledger:
+            told["last"] = yuan(purse.ledger[-1][1])
+        return Answer(told)
 
     def _credit(self, purse, number, fen):
         if purse.balance_fen + fen > purse.limit_fen:

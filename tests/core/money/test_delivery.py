@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meterhub.errors import BadInput, Conflict
+from meterhub.money.asking import Answer
 
 
 async def nonzero(till):
@@ -136,8 +137,6 @@ async def test_a_refusal_of_what_is_in_already_is_a_success(till):
     def refuse_after_crediting(action, meter, params):
         answer = real(action, meter, params)
         if action == "meter.credit":
-            from meterhub.money.asking import Answer
-
             return Answer(code="refused", message="repeated recharge")
         return answer
 
@@ -162,6 +161,38 @@ async def test_a_count_that_is_not_in_the_books_stops_the_meter_until_a_person_a
     await till.until_quiet()
     assert await till.state(no) == "fulfilled"
     assert till.meters.purses["a-101"].ledger[-1] == (8, 5000)
+
+
+@pytest.mark.parametrize("told_by", ["the answer", "the refusal", "the read-back"])
+async def test_our_number_over_another_amount_is_never_confirmed(till, told_by):
+    await till.account()
+    purse = till.meters.purses["a-101"]
+    no = await till.paid_order()
+    real = till.meters.ask
+
+    async def ask(action, meter, params, key, cause):
+        if action == "meter.credit" and not purse.ledger:
+            purse.foreign(700)
+            till.meters.fail[action] = ["after"] if told_by == "the read-back" else []
+        answer = await real(action, meter, params, key, cause)
+        if action == "meter.credit" and told_by == "the refusal":
+            return Answer(code="refused", message="number taken")
+        return answer
+
+    till.money.deliveries._ask = ask
+    await till.until_quiet(3600)
+    delivery = await till.delivery(no)
+    assert (delivery["state"], delivery["needs_person"]) == ("unknown", 1)
+    assert await till.cases() == ["books_differ"]
+    assert (await till.books())["in_flight/a-101-1"] == 5000 and purse.ledger == [(1, 700)]
+    counter = till.money.counter
+    await counter.resolve_delivery(no, "not_arrived", "a card of another shop was used", "user:anna")
+    await counter.resolve_delivery(no, "send_again", "it is ours to send", "user:anna")
+    await till.until_quiet()
+    assert await till.cases() == ["count_gap"]
+    await counter.resolve_delivery(no, "adopt_count", "the other purchase was 1", "user:anna")
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled" and purse.ledger == [(1, 700), (2, 5000)]
 
 
 async def test_a_count_that_went_back_is_never_sent_to_blindly(till):

@@ -17,13 +17,14 @@ from meterhub.testing.house import make_site
 SITE = """
 hub: {name: Test, time_zone: Asia/Shanghai, language: en, currency: CNY, data: ./data}
 web: {public_url: "https://pay.example.org"}
-plugins: {dlt645: , gprs: , acmepay: }
+plugins: {dlt645: , mbus: , gprs: , acmepay: }
 links: [{id: field, type: gprs, listen: "127.0.0.1:0", heartbeat: {every: 60s}}]
 collectors: [{id: c1, link: field, registration: "DTU1", lines: [{id: c1-a, baud: 2400, parity: even}]}]
 payments: [{id: court, type: acmepay, merchant: M1}]
 meters:
   - {id: a-101, line: c1-a, profile: kede-2007-prepaid, address: "101"}
   - {id: a-102, line: c1-a, profile: dial-in-2007-prepaid, address: "102"}
+  - {id: w-101, line: c1-a, profile: cjt188-water-prepaid, address: "00202601000101"}
   - {id: a-103, line: c1-a, profile: dlt645-2007-single-phase, address: "103"}
 """
 PLUGIN = [Path(__file__).parent / "acmepay.py"]
@@ -121,6 +122,27 @@ async def test_a_meter_without_a_count_that_falls_silent_is_uncertain(hub, sim, 
     assert (row["state"], row["needs_person"]) == ("unknown", 1)
     (case,) = await home.money.all("cases.open", operator="main", most=10)
     assert (case["kind"], case["order_no"]) == ("uncertain_delivery", second)
+
+
+async def test_a_purchase_of_somebody_else_under_our_number_is_a_case(hub, sim, clock, company):
+    home = await start(hub)
+    account = await open_account(home, "w-101")
+    order_no = await pay(home, account, "k1")
+    while (await delivery(home, order_no))["state"] == "planned":
+        await clock.advance(0.05)
+    sim.silence("w-101")
+    await clock.advance(60)
+    assert (await delivery(home, order_no))["state"] == "unknown"
+    assert sim.twins["w-101"].purse.ledger == []
+    assert sim.twins["w-101"].purse.book(bytes.fromhex("0100070000"), False)  # purchase 1 over 7.00
+    sim.revive("w-101")
+    await clock.advance(3600)
+    row = await delivery(home, order_no)
+    assert (row["state"], row["needs_person"]) == ("unknown", 1)
+    (case,) = await home.money.all("cases.open", operator="main", most=10)
+    assert (case["kind"], case["order_no"]) == ("books_differ", order_no)
+    assert "purchase 1 over 7.00, the books over 50.00" in case["detail"]
+    assert (await books(home))[f"in_flight/{account}"] == 5000
 
 
 async def test_cash_over_the_counter_and_an_account_that_is_closed(hub, sim, clock, company):

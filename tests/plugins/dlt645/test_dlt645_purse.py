@@ -104,6 +104,15 @@ def test_a_repeated_purchase_counts_only_when_the_count_shows_it():
     assert twin.state.credited_fen == 0
 
 
+def test_the_national_form_tells_the_amount_of_the_last_purchase():
+    one, twin, _ = prepaid("national")
+    assert act(one, twin, "meter.balance")[1].detail["last"] is None
+    _, reply = act(one, twin, "meter.credit", amount="10.50", number=1)
+    assert (reply.detail["count"], reply.detail["last"]) == (1, "10.50")
+    twin.refuse.add("03330301")
+    assert act(one, twin, "meter.balance")[1].detail["last"] is None
+
+
 def test_where_the_count_is_not_told_the_balance_proves_it():
     one, twin, _ = prepaid("national")
     twin.refuse.add("03330201")
