@@ -135,7 +135,10 @@ class Counter:
             if delivery is None:
                 raise BadInput(f"the order {order_no} has no delivery")
             desk = steps.Desk(tx, self._till.outbox, self._clock.now())
-            self._resolve(desk, delivery, what)
+            if what == "adopt_count":
+                steps.adopt_count(desk, delivery, reason, by)
+            else:
+                self._resolve(desk, delivery, what)
             for kind in cases.DELIVERY:
                 cases.solve(tx, kind, f"{delivery['id']}/{delivery['sends']}", by=by, at_ms=desk.now_ms)
             self._note(tx, f"money.delivery.{what}", order_no, by, {"reason": reason})
@@ -151,10 +154,6 @@ class Counter:
             steps.confirm(desk, delivery, PurseReading(None, None))
         elif what == "not_arrived":
             steps.fail(desk, delivery, "a person saw that it did not arrive")
-        elif what == "adopt_count":
-            desk.tx.update("money_accounts", {"id": delivery["account"]}, {"purchase_count": None})
-            steps.go_on(desk, delivery)
-            return
         elif what == "send_again":
             steps.send_anew(desk, delivery)
             return

@@ -66,6 +66,7 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
     }
     if counted and known is None:
         desk.tx.update("money_accounts", {"id": account["id"]}, {"purchase_count": purse.count})
+        desk.tx.execute("proof.adopted", {"account": account["id"], "count": purse.count})
     move_delivery(desk.tx, delivery, DeliveryState.SENDING, **changes)
     desk.books(delivery).sent(delivery)
     return desk.again(delivery)
@@ -163,10 +164,20 @@ def send_anew(desk: Desk, delivery: Row) -> None:
     desk.outbox.put(desk.tx, "delivery", key, delivery["meter"], payload, operator=delivery["operator"])
 
 
-def go_on(desk: Desk, delivery: Row) -> None:
-    """A person has set right what held a planned delivery, or one in doubt, up."""
-    if not delivery["needs_person"]:
+def adopt_count(desk: Desk, delivery: Row, reason: str, by: str) -> None:
+    """A person knows why the meter's count is another: the books take it over when the meter is read next.
+
+    Kept with its cause, so that the nightly proof can tell this gap from one that nobody explained. Raises ``Conflict``
+    for a delivery that is not held up before it was sent.
+    """
+    if not delivery["needs_person"] or delivery["state"] != DeliveryState.PLANNED:
         raise Conflict("nothing holds this delivery up", where=delivery["order_no"])
+    account = desk.tx.one("money.account", {"id": delivery["account"]})
+    assert account is not None
+    row = {"operator": delivery["operator"], "account": account["id"], "order_no": delivery["order_no"]}
+    cause = {"known": account["purchase_count"], "reason": reason, "decided_by": by, "at_ms": desk.now_ms}
+    desk.tx.insert("count_adoptions", {**row, **cause})
+    desk.tx.update("money_accounts", {"id": account["id"]}, {"purchase_count": None})
     desk.tx.update("deliveries", {"id": delivery["id"]}, {"needs_person": 0, "tries": 0})
     hurry(desk, delivery)
 

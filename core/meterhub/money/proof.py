@@ -25,6 +25,8 @@ READY = time(10, 30)
 BILL_TRIES = 8
 """Hours to wait for a bill; after that the proof is made without it, and says so."""
 DAY_MS = 86_400_000
+MOST_TOLD = 100
+"""Corrections that a proof lists, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,11 @@ class Prover:
 
     async def _meters(self) -> list[Check]:
         """The books against the deliveries, and the counts in the books against those in the meters."""
-        rows = await self._rows("proof.meters")
+        rows, adoptions = await self._rows("proof.meters"), await self._rows("proof.adoptions")
         books, counts, asked = [], [], 0
         for row in rows:
-            if row["purchases"] and row["last"] - row["first"] + 1 != row["purchases"]:
+            missing = _unexplained(row, [one for one in adoptions if one["account"] == row["id"]])
+            if missing:
                 books.append(
                     f"{row['meter']}: purchases {row['first']} to {row['last']}, but {row['purchases']} of them"
                 )
@@ -153,8 +156,10 @@ class Prover:
         made_ms = self._clock.now()
         told = [{"name": one.name, "compared": one.compared, "differences": one.differences} for one in checks]
         books = {row["book"]: row["fen"] for row in await self._rows("ledger.books")}
+        named = {"day": f"{day}", "operator": self._operator, "made_ms": made_ms}
+        adopted = [_correction(row) for row in (await self._rows("proof.adoptions"))[-MOST_TOLD:]]
         content = json.dumps(
-            {"day": f"{day}", "operator": self._operator, "made_ms": made_ms, "checks": told, "books_fen": books},
+            {**named, "checks": told, "corrections": adopted, "books_fen": books},
             ensure_ascii=False, sort_keys=True, indent=1,
         )  # fmt: skip
         with self._clock.outside():
@@ -178,3 +183,21 @@ class Prover:
 
     async def _rows(self, query: str, **params: object) -> list[Row]:
         return await self._store.query(query, {"operator": self._operator, **params})
+
+
+def _unexplained(row: Row, adoptions: list[Row]) -> int:
+    """How many purchase numbers from an account's first to its last one are neither ours nor taken over."""
+    if not row["purchases"]:
+        return 0
+    taken_over = [
+        one["adopted"] - one["known"]
+        for one in adoptions
+        if one["known"] is not None and row["first"] <= one["known"] < row["last"]
+    ]
+    return int(row["last"] - row["first"] + 1 - row["purchases"] - sum(taken_over))
+
+
+def _correction(row: Row) -> str:
+    """A count that was taken over, with its cause."""
+    change = f"the meter's count {row['adopted']} was taken over in place of {row['known']}"
+    return f"{row['meter']}: {change}, by {row['decided_by']} for {row['order_no']}: {row['reason']}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -15,6 +16,8 @@ from meterhub.texts import mark
 from meterhub.web.pages import Site, holds
 
 NIGHTS = 60
+NOTHING: Mapping[str, Any] = {"checks": [], "corrections": [], "books_fen": {}}
+"""What a proof holds at least; older ones know no corrections."""
 CHECKS: Mapping[str, str] = {
     "bills": mark("Bills of the payment companies"),
     "ledger": mark("Books equal their lines and sum to zero"),
@@ -50,10 +53,11 @@ class ProofPages:
         day = request.match_info.get("day") or (nights[0]["day"] if nights else "")
         one = await self._one(request, day) if day else None
         texts = self._site.texts(request)
-        content = json.loads(one["content_json"]) if one is not None else {"checks": [], "books_fen": {}}
+        content = {**NOTHING, **(json.loads(one["content_json"]) if one is not None else {})}
         checks = [{**check, "title": texts(CHECKS.get(check["name"], check["name"]))} for check in content["checks"]]
         books = [(book, yuan(fen)) for book, fen in content["books_fen"].items()]
-        return self._site.page(request, "proofs.html", one=one, nights=nights, checks=checks, books=books)
+        lines = {"checks": checks, "books": books, "corrections": content["corrections"]}
+        return self._site.page(request, "proofs.html", one=one, nights=nights, **lines)
 
     async def content(self, request: web.Request) -> web.Response:
         """The file that was signed, byte for byte."""

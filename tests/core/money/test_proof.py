@@ -46,6 +46,28 @@ async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(t
     assert (await till.books())["fees/acme"] == -2 * fee
 
 
+async def test_a_count_that_was_adopted_is_a_correction_with_its_cause_and_no_difference(till):
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet(60)
+    for fen in (300, 400):
+        till.meters.purses["a-101"].foreign(fen)
+    no = await till.paid_order(key="k2")
+    await till.until_quiet(DAY_S)
+    _, checks = await proof(till, "2025-12-31")
+    assert any("the meter says 3, the books 1" in one for one in checks["meters"])
+    await till.money.counter.resolve_delivery(no, "adopt_count", "two cards were used", "user:anna")
+    await till.until_quiet(DAY_S)
+    row, checks = await proof(till, "2026-01-01")
+    assert {name: found for name, found in checks.items() if found} == {}
+    (told,) = json.loads(row["content_json"])["corrections"]
+    assert "count 3 was taken over in place of 1" in told and "user:anna" in told and "two cards were used" in told
+    await till.real.transact(lambda tx: tx.execute("update count_adoptions set adopted = 2"))
+    await till.until_quiet(DAY_S)
+    _, checks = await proof(till, "2026-01-02")
+    assert checks["deliveries"] == ["a-101: purchases 1 to 4, but 2 of them"]
+
+
 async def test_a_payment_that_only_the_bill_knows_is_booked(till):
     await till.account()
     order = await till.order()

@@ -46,6 +46,15 @@ select a.id, a.meter, a.mode, a.state, a.purchase_count, coalesce(sum(d.amount_f
 from money_accounts a left join deliveries d on d.account = a.id and d.state = 'confirmed' and d.counted = 1
 where a.operator = :operator and a.mode = 'meter' group by a.id;
 
+-- name: proof.adopted
+-- A meter's count was read that a person let the books take over.
+update count_adoptions set adopted = :count where account = :account and adopted is null;
+
+-- name: proof.adoptions
+-- The counts that were taken over from the meters, oldest first.
+select c.*, a.meter from count_adoptions c join money_accounts a on a.id = c.account
+where c.operator = :operator and c.adopted is not null order by c.id;
+
 -- name: proof.not_in_bill
 -- Payments of a time that the company's bill of that day, which was taken in, does not name.
 select p.transaction_id, p.order_no, p.amount_fen from payments p join bills b
