@@ -28,6 +28,7 @@ class Field:
     sentence (made by the program in English; a page translates it).
     ``filter``: offered as a facet; ``search``: found by the search box; ``edit``: in the form;
     ``column``: shown in the list at first.
+    ``choice_tones``: ok, info, warn, bad or off for choices that are states; they get an icon and a colour.
     ``reference`` names the collection whose ids it holds.
     """
 
@@ -37,6 +38,7 @@ class Field:
     required: bool = False
     choices: Sequence[str] = ()
     choice_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    choice_tones: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
     unit: str = ""
     search: bool = False

@@ -169,7 +169,7 @@ class Finder:
                 hunts,
                 "collector.view",
                 group="Estate",
-                icon="collector",
+                icon="search",
             ),
             Collection(
                 "found-meters",
@@ -178,7 +178,7 @@ class Finder:
                 found,
                 "collector.view",
                 group="Estate",
-                icon="meter",
+                icon="found",
                 row_link=_adopt_link,
                 description=_text("Choose one to take it in", "点击一行即可建档", "行を選ぶと登録できます"),
             ),

@@ -100,7 +100,7 @@ def message_collection(store: Store) -> Collection:
     """The list of messages; numbers are masked, and what filled a text is not shown."""
     title = {"en": "Messages", "zh": "消息", "ja": "通知"}
     source = TableSource(store, "messages.list", FIELDS, VIEW, "-created_ms")
-    return Collection("messages", title, FIELDS, source, VIEW, group=mark("Money"), icon="list")
+    return Collection("messages", title, FIELDS, source, VIEW, group=mark("Money"), icon="message")
 
 
 class MessageActions:

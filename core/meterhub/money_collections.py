@@ -48,9 +48,21 @@ STATES: Mapping[str, Text] = {
 }
 
 
+TONES: Mapping[str, str] = {
+    **dict.fromkeys(("fulfilled", "confirmed", "done", "open", "first"), "ok"),
+    **dict.fromkeys(
+        ("paying", "paid", "refunding", "planned", "sending", "requested", "processing", "closing"), "info"
+    ),
+    **dict.fromkeys(("unknown", "second", "late", "unmatched"), "warn"),
+    **dict.fromkeys(("not_delivered", "abnormal"), "bad"),
+    **dict.fromkeys(("created", "refunded", "expired", "closed"), "off"),
+}
+
+
 def _choice(name: str, label: Text, *words: str) -> Field:
     labels = {word: STATES[word] for word in words}
-    return Field(name, label, "choice", choices=words, choice_labels=labels, filter=True)
+    tones = {word: TONES[word] for word in words if word in TONES}
+    return Field(name, label, "choice", choices=words, choice_labels=labels, choice_tones=tones, filter=True)
 
 
 STATE, AMOUNT = _text("State", "状态", "状態"), _text("Amount", "金额", "金額")
@@ -119,9 +131,9 @@ def money_collections(store: Store) -> list[Collection]:
         return Collection(name, title, fields, source, VIEW, group=GROUP, icon=icon, row_link=link)
 
     return [
-        make("orders", _text("Orders", "订单", "注文"), ORDERS, "-created_ms", "list", "id"),
-        make("payments", _text("Payments", "付款", "入金"), PAYMENTS, "-id", "list", "order_no"),
-        make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "list", "order_no"),
-        make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "list", "order_no"),
-        make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "list", ""),
+        make("orders", _text("Orders", "订单", "注文"), ORDERS, "-created_ms", "order", "id"),
+        make("payments", _text("Payments", "付款", "入金"), PAYMENTS, "-id", "money", "order_no"),
+        make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "delivery", "order_no"),
+        make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "refund", "order_no"),
+        make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "wallet", ""),
     ]

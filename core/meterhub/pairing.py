@@ -94,7 +94,7 @@ class Pairing:
             ListSource(self._rows, lambda row: row, FIELDS, "collector.view", lambda row: self._scope),
             "collector.view",
             group="Estate",
-            icon="collector",
+            icon="newcomer",
         )
 
     def _rows(self) -> list[dict[str, Any]]:

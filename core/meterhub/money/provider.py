@@ -183,7 +183,8 @@ class PaymentType:
     ``open(ctx, options)`` makes an account of such an entry; it does no I/O and raises ``ConfigError`` for keys that
     do not fit each other. The tenant's page draws ``checkout.qr`` and a button to ``checkout.url``; ``template`` is a
     Jinja2 file for what else a way needs, given ``checkout``, ``order`` and ``_``, and ``script`` a script that the
-    page loads with it. ``simulate`` runs the company's sandbox for all accounts of the type until cancelled.
+    page loads with it. ``tint`` is the company's colour (``#1677ff``) beside its ways.
+    ``simulate`` runs the company's sandbox for all accounts of the type until cancelled.
     """
 
     name: str
@@ -192,5 +193,6 @@ class PaymentType:
     open: Callable[[Any, Mapping[str, Any]], PaymentAccount]
     template: Path | None = None
     script: Path | None = None
+    tint: str = ""
     simulate: Simulation | None = None
     description: str = ""

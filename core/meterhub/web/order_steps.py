@@ -70,6 +70,12 @@ class OrderView:
             return "silent" if delivery["error"] else "planned"
         return str(state)
 
+    @property
+    def tone(self) -> str:
+        """The tone of that sentence."""
+        tones = {"fulfilled": "ok", "refunded": "ok", "expired": "off"}
+        return "warn" if self.word in ("person", "late", "checking") else tones.get(self.word, "info")
+
     def sentence(self, texts: Texts) -> str:
         """How it stands and what comes next, for the customer."""
         return texts(WAITS.get(self.word, ""))
@@ -77,12 +83,11 @@ class OrderView:
     def steps(self, texts: Texts, titles: Mapping[str, str]) -> list[Step]:
         """Created, paid, sent, on the meter, told; ``titles`` are the companies' names."""
         order, payment = self.order, self.payments[0] if self.payments else None
-        found = [Step("list", texts(mark("Order created")), "done", order["created_ms"])]
+        found = [Step("order", texts(mark("Order created")), "done", order["created_ms"])]
         paid = order["paid_ms"] is not None
         company = titles.get(payment["provider"], payment["provider"]) if payment is not None else ""
-        found.append(
-            Step("money", texts(mark("Paid")), "done" if paid else _at(not self.over), order["paid_ms"], company)
-        )
+        label = texts(mark("Paid")) if paid else texts(mark("Payment"))
+        found.append(Step("money", label, "done" if paid else _at(not self.over), order["paid_ms"], company))
         if self.delivery is not None or not paid:
             found += self._meter_steps(texts, paid)
         if order["state"] == "fulfilled" and self.delivery is None:
@@ -90,7 +95,7 @@ class OrderView:
         for refund in self.refunds:
             done = refund["state"] == "done"
             label = texts(mark("Given back")) if done else texts(mark("Being given back"))
-            found.append(Step("stale", label, "done" if done else "at", refund["done_ms"] or refund["created_ms"]))
+            found.append(Step("refund", label, "done" if done else "at", refund["done_ms"] or refund["created_ms"]))
         return [*found, *(self._message(one, texts) for one in self.messages)]
 
     def _meter_steps(self, texts: Texts, paid: bool) -> list[Step]:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
+from markupsafe import Markup, escape
 
 from meterhub.actions import Actor
 from meterhub.collections import Collection
@@ -20,9 +21,9 @@ from meterhub.errors import MeterHubError, NotFound
 from meterhub.people.user import User
 from meterhub.runs import Run, RunChanged
 from meterhub.texts import Texts, mark, negotiate, texts_for
+from meterhub.web import tables
 from meterhub.web.render import THEMES, Entry, Look, Visitor
 from meterhub.web.rooms import ERROR_PAGE, Rooms
-from meterhub.web.tables import Rows
 
 MINUTES = 60
 MAX_RECENT = 200
@@ -66,7 +67,7 @@ class Site:
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
         self.look = Look(rooms.name, rooms.zone)
-        self.rows = Rows()
+        self.rows = tables.Rows()
         self.pulse = Pulse(rooms)
 
     @property
@@ -111,14 +112,22 @@ class Site:
                 entries.append(Entry(f"/{one.name}", one.icon or "list", texts.pick(one.title), group, main))
         if self.rooms.money is not None and holds(visitor.actor, "money.view"):
             entries.append(Entry("/cases", "warn", texts(mark("Needs a person")), texts(mark("Money"))))
-            entries.append(Entry("/proofs", "audit", texts(mark("Proofs")), texts(mark("Money"))))
+            entries.append(Entry("/proofs", "proof", texts(mark("Proofs")), texts(mark("Money"))))
         if holds(visitor.actor, "plugin.view"):
             entries.append(Entry("/plugins", "plugin", texts(mark("Plugins")), texts(mark("System"))))
-        return entries
+        order = [texts(one) for one in ("", *GROUPS)]
+        return sorted(entries, key=lambda one: order.index(one.group) if one.group in order else len(order))
 
     def texts(self, request: web.Request) -> Texts:
         """The texts in the visitor's language."""
         return texts_for(self.visitor(request).language)
+
+    def state(self, collection: str, word: str, texts: Texts) -> Markup:
+        """A state as the lists of this collection show it; its name where there is no such list."""
+        if collection not in self.rooms.collections:
+            return Markup(escape(word))
+        field = self.rooms.collections[collection].field("state")
+        return Markup(tables.cell(field, word, texts, self.rooms.zone))
 
     def collection(self, request: web.Request) -> Collection:
         """The collection that the path names; one that may not be seen is not found."""

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from meterhub.actions import Action
 from meterhub.errors import BadInput, MeterHubError, NotAllowed, NotFound
 from meterhub.money.amount import yuan
 from meterhub.money.room import Money
 from meterhub.texts import Texts, mark
+from meterhub.web import values
 from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import Site, holds
 from meterhub.web.pages_pay import order_view
@@ -19,6 +21,15 @@ from meterhub.web.pages_pay import order_view
 CASES_SHOWN = 200
 PAPERS = {"58": mark("58 mm"), "80": mark("80 mm"), "a4": mark("A4")}
 VIEW = "money.view"
+TRIES: Mapping[str, tuple[str, str]] = {
+    "new": ("off", mark("Being opened")),
+    "pending": ("info", mark("Waits for the payer")),
+    "unknown": ("warn", mark("No clear answer")),
+    "success": ("ok", mark("Paid")),
+    "failed": ("bad", mark("Failed")),
+    "closed": ("off", mark("Closed")),
+}
+"""Tone and words of every state of a try to pay."""
 
 ADVICE: Mapping[str, tuple[str, str]] = {
     "uncertain_delivery": (mark("Nobody knows whether the meter has the credit"),
@@ -140,9 +151,13 @@ class MoneyPages:
             amount=yuan(view.order["amount_fen"]),
             steps=view.steps(texts, self._titles(texts)),
             sentence=view.sentence(texts),
-            attempts=view.attempts,
+            tone=view.tone,
+            attempts=[{**one, "shown": _tried(one["state"], texts)} for one in view.attempts],
             payments=[{**one, "yuan": yuan(one["amount_fen"])} for one in view.payments],
-            refunds=[{**one, "yuan": yuan(one["amount_fen"])} for one in view.refunds],
+            refunds=[
+                {**one, "yuan": yuan(one["amount_fen"]), "shown": self._site.state("refunds", one["state"], texts)}
+                for one in view.refunds
+            ],
             delivery=view.delivery,
             decisions=_decisions(view, texts),
             lines=[{**one, "yuan": yuan(one["fen"])} for one in lines],
@@ -155,6 +170,11 @@ class MoneyPages:
     def _titles(self, texts: Texts) -> Mapping[str, str]:
         titles = {one.type.name: texts.pick(one.type.title) for one in self._money.merchants}
         return {**titles, "cash": texts(mark("Cash"))}
+
+
+def _tried(state: str, texts: Texts) -> Markup:
+    tone, label = TRIES[state]
+    return Markup(values.toned(tone, texts(label)))
 
 
 def _params(action: Action, given: Mapping[str, Any], view: OrderView) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class PayPages:
         checkout = await self._checkout(request, view, account)
         return self._site.page(
             request, "pay_order.html", account=account, checkout=checkout, **self._timeline(request, view),
-            ways=self._ways(account, request, self._site.texts(request)),
+            ways=self._ways(account, request, self._site.texts(request)), place=self._place(account),
         )  # fmt: skip
 
     async def steps(self, request: web.Request) -> web.Response:
@@ -158,7 +158,10 @@ class PayPages:
             least=yuan(policy.least_fen),
             most=yuan(policy.most_fen),
             ways=self._ways(account, request, texts),
-            orders=[{**row, "yuan": yuan(row["amount_fen"])} for row in orders],
+            orders=[
+                {**row, "yuan": yuan(row["amount_fen"]), "shown": self._site.state("orders", row["state"], texts)}
+                for row in orders
+            ],
             place=self._place(account),
         )
 
@@ -190,8 +193,8 @@ class PayPages:
         found = []
         for merchant in self._money.merchants.serving(account["scope"]):
             for way in merchant.account.ways(agent):
-                title = f"{texts.pick(merchant.type.title)}: {texts.pick(way.title)}"
-                found.append({"value": f"{merchant.id}.{way.name}", "title": title})
+                names = {"company": texts.pick(merchant.type.title), "title": texts.pick(way.title)}
+                found.append({"value": f"{merchant.id}.{way.name}", "tint": merchant.type.tint, **names})
         return found
 
     def _chosen(self, account: Row, value: str, request: web.Request) -> tuple[Merchant, str]:
@@ -262,5 +265,6 @@ class PayPages:
             "steps": view.steps(texts, titles),
             "sentence": view.sentence(texts),
             "word": view.word,
+            "tone": view.tone,
             "over": view.over,
         }

@@ -180,7 +180,8 @@ def _row(collection: Collection, columns: Sequence[Field], row: Mapping[str, Any
             inner = f'<a class="main" href="{escape(link)}">{text}</a>' if link else text
             cells.append(f'<td class="first">{inner}</td>')
             continue
-        classes = _CLASSES.get(one.type, "long" if len(str(row.get(one.name) or "")) > LONG_TEXT else "")
+        usual = "long" if len(str(row.get(one.name) or "")) > LONG_TEXT else ""
+        classes = "state" if one.choice_tones else _CLASSES.get(one.type, usual)
         blank = " blank" if row.get(one.name) in (None, "", [], ()) else ""
         cells.append(f'<td class="{classes}{blank}" data-label="{escape(texts.pick(one.label))}">{text}</td>')
     return f"<tr>{''.join(cells)}</tr>"
@@ -224,7 +225,8 @@ def _number(one: Field, value: Any, texts: Texts, zone: tzinfo, row_id: str) -> 
 
 
 def _choice(one: Field, value: Any, texts: Texts, zone: tzinfo, row_id: str) -> str:
-    return escape(choice_label(one, value, texts))
+    label, tone = choice_label(one, value, texts), one.choice_tones.get(str(value))
+    return values.toned(tone, label) if tone else escape(label)
 
 
 def _reference(one: Field, value: Any, texts: Texts, zone: tzinfo, row_id: str) -> str:

@@ -55,6 +55,14 @@ def status(word: str, texts: Texts, watch: str = "", classes: str = "") -> str:
     return f"<status-pill {data}>{pill}</status-pill>"
 
 
+TONE_ICONS = {"ok": "ok", "info": "queued", "warn": "warn", "bad": "bad", "off": "refused"}
+
+
+def toned(tone: str, label: str) -> str:
+    """A state that is no device's: icon, word and colour after its tone."""
+    return f'<span class="status tone-{tone}">{icon(TONE_ICONS[tone])}<span>{escape(label)}</span></span>'
+
+
 def clock_time(ms: int, zone: tzinfo, now_ms: int | None = None) -> str:
     """``14:03:20`` on the day of ``now_ms``, else ``2026-11-24 14:03``; the site's zone."""
     moment = utc(ms).astimezone(zone)

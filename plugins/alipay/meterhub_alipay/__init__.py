@@ -37,6 +37,7 @@ def register_payments() -> Iterable[PaymentType]:
             {"en": "Alipay", "zh": "支付宝", "ja": "Alipay"},
             SCHEMA,
             open_account,
+            tint="#1677ff",
             simulate=simulate,
             description="Alipay's open platform, with RSA2 keys or certificates.",
         )

@@ -40,6 +40,7 @@ def register_payments() -> Iterable[PaymentType]:
             open_account,
             template=FOLDER / "templates" / "wechat_cashier.html",
             script=FOLDER / "pay.js",
+            tint="#078a43",
             simulate=simulate,
             description="WeChat Pay API v3, with platform certificates, public keys, or both.",
         )
