@@ -1,10 +1,10 @@
 """G11: from a collector's socket to a committed row. Meters push from another process.
 
 A whole hub (gprs link, line, DL/T 645, states, recorder, SQLite); 500 collectors with a meter each send frames that
-nobody asked for: of one register, then blocks of five. Printed are frames and committed readings per second, and the
-CPU time of each.
+nobody asked for: of one register, then blocks of five. Printed are frames, and readings that were committed in that
+time, per second; what was lost; the most that waited in memory; and the longest time for which the loop was held.
 
-    python bench/ingest.py [--seconds 5]
+    python bench/ingest.py [--seconds 5] [--rate 50000]     --rate 0: as fast as they are taken
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def push(identifier: str, rate: int) -> None:
     began, frames = time.perf_counter(), 0
     while True:
         for key, _ in selector.select():
-            while frames > (time.perf_counter() - began) * rate:
+            while rate and frames > (time.perf_counter() - began) * rate:
                 time.sleep(0.001)
             frames += FRAMES_AT_ONCE
             payload, sent = key.data
@@ -85,6 +85,17 @@ def start_far_end(identifier: str, rate: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, __file__, "--push", identifier, "--rate", str(rate)])
 
 
+async def watch(hub: Hub, seconds: float) -> tuple[int, float]:
+    """For a while: the most readings that waited, and the longest that a turn of the loop took."""
+    most, held_s, last = 0, 0.0, time.perf_counter()
+    end = last + seconds
+    while last < end:
+        await asyncio.sleep(0.001)
+        now = time.perf_counter()
+        most, held_s, last = max(most, hub.recorder.queued), max(held_s, now - last), now
+    return most, held_s
+
+
 async def measure(identifier: str, seconds: float, rate: int) -> None:
     """One kind of frames."""
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +106,7 @@ async def measure(identifier: str, seconds: float, rate: int) -> None:
             await asyncio.sleep(3)
             counted = sum(line.figures.foreign for line in hub.field.lines.values()), hub.recorder.written
             wall, cpu = time.perf_counter(), time.process_time()
-            await asyncio.sleep(seconds)
+            most, held_s = await watch(hub, seconds)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             frames = sum(line.figures.foreign for line in hub.field.lines.values()) - counted[0]
             written = hub.recorder.written - counted[1]
@@ -103,11 +114,14 @@ async def measure(identifier: str, seconds: float, rate: int) -> None:
             far.kill()
             far.wait()
         lost = hub.recorder.lost
+        stop_s = -time.perf_counter()
         await hub.stop()
+        stop_s += time.perf_counter()
     kind = "one register" if identifier == SINGLE else "blocks of five"
     print(
         f"{kind}: {frames / wall:,.0f} frames/s, {written / wall:,.0f} readings/s committed, {lost} lost,"
-        f" {cpu / max(frames, 1) * 1e6:.1f} us CPU per frame, {cpu / wall:.0%} of a core"
+        f" {cpu / max(frames, 1) * 1e6:.1f} us CPU per frame, {cpu / wall:.0%} of a core, {most:,} waited at most,"
+        f" loop held {held_s * 1000:.0f} ms at most, stopped in {stop_s:.1f} s"
     )
 
 
@@ -115,7 +129,7 @@ def main() -> None:
     """Run the bench, or its far end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--rate", type=int, default=20_000, help="frames a second that are sent")
+    parser.add_argument("--rate", type=int, default=50_000, help="frames a second that are sent")
     parser.add_argument("--push", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.push:

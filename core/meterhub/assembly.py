@@ -19,6 +19,7 @@ from meterhub.devices.profile import Profile
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.collector import Collector
 from meterhub.field.envelope import Envelope, Stack
+from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import CollectorConfig, Link, LinkType
@@ -160,9 +161,16 @@ def _wire_settings(line: LineEntry) -> dict[str, Any]:
 
 
 def build_field(
-    plans: list[LinkPlan], devices: Iterable[Device], registry: Registry, plugins: Plugins, clock: Clock, bus: Bus
+    plans: list[LinkPlan],
+    devices: Iterable[Device],
+    registry: Registry,
+    plugins: Plugins,
+    clock: Clock,
+    bus: Bus,
+    flow: Flow | None = None,
 ) -> Field:
     """Open nothing yet: links, desks, collectors and lines, ready to be started."""
+    flow = flow or Flow(clock)
     meters = Counter(device.parent for device in devices if device.kind == "meter")
     built = Field()
     codecs = {name: protocol.codec for name, (_, protocol) in registry.protocols.items()}
@@ -181,11 +189,12 @@ def build_field(
                     codecs,
                     envelope=open_envelope(plan.envelopes.get(one.id, ()), registry, plugins),
                     facts=link.facts_of(config),
+                    flow=flow,
                 )
                 for one in plan.lines[config.id]
             ]
             built.lines.update({line.config.id: line for line in lines})
-            collectors.append(Collector(config, lines, clock, bus, heartbeat_s))
+            collectors.append(Collector(config, lines, clock, bus, heartbeat_s, flow))
         built.collectors.update({one.id: one for one in collectors})
         built.links.append((link, LinkDesk(plan.entry.id, collectors, clock, bus)))
     return built

@@ -26,6 +26,7 @@ from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
 from meterhub.estate_collections import estate_collections
+from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.finding import Finder
 from meterhub.line_doctor import LineDoctor
@@ -126,10 +127,11 @@ class Hub:
         self.site = site
         self.clock = clock or Clock()
         self.bus = Bus(self._listener_failed)
-        self.tasks = Tasks(self.clock, self._task_failed)
+        self.tasks = Tasks(self.clock, self._name)
         self.estate = Estate(self.bus, self.clock)
         self.reader = Reader(self.estate, self.clock)
         self.field = Field()
+        self.flow = Flow(self.clock)
         self.collections: dict[str, Collection] = {}
         self.started_ms = 0
         self._disabled = tuple(disabled)
@@ -204,6 +206,7 @@ class Hub:
             started_ms=self.started_ms,
             store=self.store,
             recorder=self.recorder,
+            flow=self.flow,
             journal=self.journal,
             schedules=self.schedules,
             plugins=lambda: self.plugins,
@@ -220,7 +223,7 @@ class Hub:
     async def _open_store(self) -> None:
         data: Path = self.site.hub.data
         self.store = await SqliteStore.open(data, self.clock, zone=self.site.hub.time_zone)
-        self.recorder = Recorder(self.store, self.clock)
+        self.recorder = Recorder(self.store, self.clock, on_full=self.flow.set_gate)
         self.spawn("recorder", self.recorder.run())
         self.bus.on(StatesChanged, partial(record, self.recorder))
 
@@ -267,7 +270,7 @@ class Hub:
             self.plugins.fail(plugin, error)
 
     async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
-        self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus)
+        self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus, self.flow)
         self.reader.lines.update(self.field.lines)
         self.book.open(self.field.lines, self._listen)
         self._listen()
@@ -332,9 +335,6 @@ class Hub:
     def _listener_failed(self, listener: Listener, message: Any, error: Exception) -> None:
         """A listener raised: name its plugin, or ourselves, with file and line."""
         self._name(f"a listener of {type(message).__name__}", error)
-
-    def _task_failed(self, owner: str, error: BaseException) -> None:
-        self._name(owner, error)
 
     def _name(self, what: str, error: BaseException) -> None:
         if isinstance(error, MeterHubError) and not isinstance(error, Misuse):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
+from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.field.link import Channel, CollectorConfig, NodeFacts
 
@@ -62,7 +63,13 @@ class Collector:
     """One collector and its lines. ``heartbeat_s``: how often it promises a sign of life, None if it does not."""
 
     def __init__(
-        self, config: CollectorConfig, lines: Sequence[Line], clock: Clock, bus: Bus, heartbeat_s: float | None = None
+        self,
+        config: CollectorConfig,
+        lines: Sequence[Line],
+        clock: Clock,
+        bus: Bus,
+        heartbeat_s: float | None = None,
+        flow: Flow | None = None,
     ) -> None:
         self.id = config.id
         self.config = config
@@ -80,6 +87,7 @@ class Collector:
         """How strong it is received; None where that is not told."""
         self.nodes: dict[str, Node] = {}
         """What its radio network said of the nodes behind it, by address."""
+        self.flow = flow or Flow(clock)
         self.spells = 0
         """How often it has connected since the start."""
         self._clock = clock
@@ -110,6 +118,7 @@ class Collector:
         """The collector connected; an older connection is fenced off and closed as ``replaced``."""
         older = self.session
         if older is not None:
+            older.hand_over()
             self._ended("replaced")
         session = self.session = Session(self, channel)
         self._alive_s = self._clock.monotonic()
@@ -136,6 +145,8 @@ class Collector:
         """A session ended; one that was replaced before has nothing to say."""
         if session is not self.session:
             return
+        if cause != "hub_stopped":  # then as little is taken in as of what the kernel still holds: the stop is not late
+            session.hand_over()
         self.session = None
         self._ended(cause)
         for line in self.lines:
@@ -148,7 +159,7 @@ class Collector:
 
     def too_silent(self, now: float) -> bool:
         """Has it been silent for two heartbeats and 4 s? (Looked at each second: noticed within 5 s.)"""
-        if self.session is None or self.heartbeat_s is None or self._alive_s is None:
+        if self.session is None or self.heartbeat_s is None or self._alive_s is None or self.session.held:
             return False
         return now - self._alive_s > 2 * self.heartbeat_s + 4
 
@@ -206,15 +217,42 @@ class Node:
 class Session:
     """The hub's end of one connection. Silent once it is not the collector's newest."""
 
-    __slots__ = ("channel", "collector")
+    __slots__ = ("_waiting", "channel", "collector", "held")
 
     def __init__(self, collector: Collector, channel: Channel) -> None:
         self.collector = collector
         self.channel = channel
+        self.held = False
+        """Do bytes of this session wait their turn?"""
+        self._waiting = b""
 
     def received(self, data: bytes) -> None:
         """Bytes came in."""
-        if self.collector.session is self:
+        collector = self.collector
+        if collector.session is not self:
+            return
+        if self.held:
+            self._waiting += data
+        elif collector.flow.admits(len(data)) or not self.channel.pause():
+            collector.heard(data)
+        else:
+            self.held, self._waiting = True, data
+            collector.flow.hold(self._serve)
+
+    def _serve(self, size: int) -> int:
+        """Hand on a slice of what waits; reads again after the last."""
+        data, self._waiting = self._waiting[:size], self._waiting[size:]
+        if data and self.collector.session is self:
+            self.collector.heard(data)
+        if len(data) < size and self.held:
+            self.held = False
+            self.channel.resume()
+        return len(data)
+
+    def hand_over(self) -> None:
+        """The session ends: what waits is not lost."""
+        data, self._waiting = self._waiting, b""
+        if data and self.collector.session is self:
             self.collector.heard(data)
 
     def alive(self) -> None:

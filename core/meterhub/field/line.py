@@ -21,6 +21,7 @@ from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
+from meterhub.field.flow import Flow
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
 from meterhub.field.pacing import BROADCAST, BUSY, FREE, GAP, Pacing
@@ -36,6 +37,8 @@ LONGEST_ANSWER = 300
 """Bytes that an answer may have when they keep coming after the expected time."""
 NEWEST = 0.125
 """Share of the newest round trip in the usual one."""
+REQUEST_BYTES = 48
+"""What beginning a read counts in a turn of the loop, see ``field.flow``."""
 SILENCE_LIMIT_S = 2.0
 """How long to wait for silence after a time-out, at most: a line that is never silent is used anyway."""
 
@@ -55,6 +58,7 @@ class Line(Pacing):
         envelope: Envelope | None = None,
         facts: LinkFacts | None = None,
         on_unsolicited: Callable[[Any], None] | None = None,
+        flow: Flow | None = None,
     ) -> None:
         super().__init__(config, clock)
         self.facts = facts or LinkFacts()
@@ -64,6 +68,8 @@ class Line(Pacing):
         self._codec: Codec | None = None
         self._envelope = envelope
         self._running = False
+        self._flow = flow or Flow(clock)
+        self._held = False
         self._sent_bytes = 0
         self._bytes_before = 0
         self._stale: Callable[[Any], bool] | None = None
@@ -178,6 +184,9 @@ class Line(Pacing):
                     self._expire(now)
                 if not self._stack and self._queue.best == JobQueue.NOTHING:
                     return
+                if self._flow.shut and not self._stack and self._queue.best >= Priority.SCHEDULED:
+                    self._hold()
+                    return
                 if now < self._clear_at:
                     self._wait(GAP, self._clear_at)
                     return
@@ -186,6 +195,18 @@ class Line(Pacing):
                     self._transmit(job, self._channel, now)
         finally:
             self._running = False
+
+    def _hold(self) -> None:
+        """Begin no routine read until what was read before can be stored."""
+        if not self._held:
+            self._held = True
+            self._flow.hold(self._serve)
+
+    def _serve(self, size: int) -> int:
+        """Go on; a request takes about as long as so many bytes that come in."""
+        self._held = False
+        self._run()
+        return REQUEST_BYTES
 
     def _transmit(self, job: Job, channel: Channel, now: float) -> None:
         """Send the pending request of ``job``."""

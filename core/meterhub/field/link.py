@@ -58,6 +58,13 @@ class Channel(ABC):
         """Change the speed of the wire behind this pipe; False where that cannot be done."""
         return False
 
+    def pause(self) -> bool:
+        """Read no further until ``resume``; bytes under way may still come. False where the sender cannot be slowed."""
+        return False
+
+    def resume(self) -> None:  # noqa: B027 - a pipe that cannot pause has nothing to resume
+        """Read again."""
+
     @abstractmethod
     def close(self, cause: str) -> None:
         """Close the pipe; never blocks, may be called twice. ``ChannelUser.lost`` follows once."""

@@ -1,14 +1,15 @@
 """The recorder: takes readings as polls bring them and has them stored about once a second.
 
-Adding costs an append per reading. While the store cannot write, readings wait here, up to a bound; beyond it the
-oldest are given up and counted, for a hub that stops reading meters would be worse.
+Adding costs an append per reading. When more wait than is good, ``on_full`` is told, so that less is taken in. While
+the store cannot write, readings wait here, up to a bound; beyond it the oldest are given up and counted, for a hub that
+stops reading meters would be worse.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from meterhub.clock import Clock
 from meterhub.errors import MeterHubError, StoreError
@@ -17,6 +18,9 @@ from meterhub.store.engine import Reading, Store
 
 BATCH_ROWS = 10_000
 """Readings in one transaction at most, so that nobody waits long for the writer."""
+
+FULL_ROWS, ROOM_ROWS = 60_000, 20_000
+"""So many readings that wait are enough for now, and so few leave room for more; they take some 10 MB."""
 
 MAX_RETRY_S = 30.0
 
@@ -28,13 +32,25 @@ class Recorder:
 
     Counters: ``queued`` readings wait, ``written`` are committed, ``lost`` were given up; ``last_commit_ms`` is when
     the last were committed (0: none yet), ``fault`` says why the store does not take them now ("" when it does).
+    ``on_full(True)`` is called when readings come faster than they are stored, ``on_full(False)`` when there is room
+    again, or when the store fails: meters can still be commanded then, and that must not wait for a full disk.
     """
 
-    def __init__(self, store: Store, clock: Clock, *, every_s: float = 1.0, most_rows: int = 500_000) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        every_s: float = 1.0,
+        most_rows: int = 500_000,
+        on_full: Callable[[bool], None] | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._every_s = every_s
         self._most_rows = most_rows
+        self._on_full = on_full
+        self._full = False
         self._rows: list[Reading] = []
         self._due = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -55,6 +71,8 @@ class Recorder:
         self._rows.extend(rows)
         if len(self._rows) >= BATCH_ROWS:
             self._due.set()
+            if len(self._rows) >= FULL_ROWS and not self.fault:
+                self._tell(True)
             if len(self._rows) > self._most_rows:
                 self._give_up(len(self._rows) - self._most_rows)
         else:
@@ -71,6 +89,7 @@ class Recorder:
                 retry_s = 1.0
             except StoreError as error:
                 self.fault = str(error)
+                self._tell(False)
                 log.error("readings wait in memory (%d): %s", self.queued, error)
                 await self._clock.sleep(retry_s)
                 retry_s = min(retry_s * 2, MAX_RETRY_S)
@@ -96,7 +115,14 @@ class Recorder:
             # Perhaps it was committed all the same; the same reading twice is one reading.
             self._rows[:0] = batch
             raise
+        if len(self._rows) <= ROOM_ROWS:
+            self._tell(False)
         return len(batch)
+
+    def _tell(self, full: bool) -> None:
+        if self._on_full is not None and full != self._full:
+            self._full = full
+            self._on_full(full)
 
     async def close(self) -> None:
         """Store what is left; what cannot be stored is counted as lost. Stop ``run`` first."""

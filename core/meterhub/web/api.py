@@ -30,10 +30,12 @@ MODULES = (api_devices, api_readings, api_actions, api_export, api_import, api_c
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Alive, and since when; no login."""
+    """Alive, and since when; no login. ``flooded``: for a while more has come from the field than can be stored."""
     rooms = request.app[ROOMS]
     fault = next((one.fault for one in (rooms.recorder, rooms.store) if one is not None and one.fault), "")
-    content = {"status": "ok" if not fault else "degraded", "version": rooms.version, "started_ms": rooms.started_ms}
+    flooded = rooms.flow is not None and rooms.flow.lasting()
+    status = "degraded" if fault else "flooded" if flooded else "ok"
+    content = {"status": status, "version": rooms.version, "started_ms": rooms.started_ms}
     return as_json(content)
 
 

@@ -38,6 +38,7 @@ class HubFigures(Collector):
         yield from self._devices()
         yield from self._lines()
         yield from self._recorder()
+        yield from self._flow()
         yield _gauge("meterhub_live_sockets", "Open live sockets", self._live.sockets)
         yield _gauge("meterhub_live_watched", "Things that live sockets watch", self._live.watched)
         plugins = GaugeMetricFamily("meterhub_plugins", "Plugins by state", labels=["state"])
@@ -84,6 +85,13 @@ class HubFigures(Collector):
         yield _gauge("meterhub_readings_queued", "Readings that wait for the store", recorder.queued)
         yield _counter("meterhub_readings_written", "Readings stored", recorder.written)
         yield _counter("meterhub_readings_lost", "Readings given up", recorder.lost)
+
+    def _flow(self) -> Iterable[Metric]:
+        flow = self._rooms.flow
+        if flow is None:
+            return
+        yield _gauge("meterhub_field_waiting", "Collectors and lines held back, because too much comes", flow.waiting)
+        yield _counter("meterhub_field_held_seconds", "Seconds for which all waited for the store", flow.shut_s)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

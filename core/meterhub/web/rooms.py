@@ -17,6 +17,7 @@ from meterhub.collections import Collection
 from meterhub.devices.states import Estate
 from meterhub.errors import MeterHubError
 from meterhub.field.collector import Collector
+from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.field.protocol import Protocol
 from meterhub.messages.desk import MessageDesk
@@ -56,6 +57,7 @@ class Rooms:
     started_ms: int = 0
     store: Store | None = None
     recorder: Recorder | None = None
+    flow: Flow | None = None
     journal: StoredRuns | None = None
     schedules: Schedules | None = None
     plugins: Callable[[], Iterable[Plugin]] = tuple

@@ -10,7 +10,7 @@ import pytest
 
 from meterhub.errors import BadInput, StoreError
 from meterhub.store.engine import Reading
-from meterhub.store.recorder import Recorder
+from meterhub.store.recorder import FULL_ROWS, Recorder
 from meterhub.store.sqlite import SqliteStore
 from meterhub.testing.clock import START_MS, MovableClock
 
@@ -118,3 +118,30 @@ async def test_close_stores_the_rest_or_counts_it(clock: MovableClock) -> None:
     recorder.add(rows(3, 4))
     await recorder.close()
     assert (recorder.written, recorder.lost, recorder.queued) == (3, 4, 0)
+
+
+async def test_it_says_when_too_much_waits_and_when_there_is_room_again(clock: MovableClock) -> None:
+    told: list[bool] = []
+    recorder = Recorder(Moody(), clock, on_full=told.append)
+    recorder.add(rows(0, FULL_ROWS - 1))
+    assert told == []
+    recorder.add(rows(0, 1))
+    recorder.add(rows(0, 1))
+    assert told == [True]
+    await recorder.flush()
+    assert told == [True, False] and recorder.lost == 0
+
+
+async def test_a_store_that_fails_holds_nobody_up(clock: MovableClock) -> None:
+    store, told = Moody(), []
+    recorder = Recorder(store, clock, on_full=told.append)
+    task = asyncio.create_task(recorder.run())
+    store.full = True
+    recorder.add(rows(0, FULL_ROWS))
+    await clock.advance(0.5)
+    recorder.add(rows(0, 1))
+    assert told == [True, False]
+    store.full = False
+    await clock.advance(5)
+    assert recorder.queued == 0 and recorder.lost == 0 and told[-1] is False
+    await stop(task)

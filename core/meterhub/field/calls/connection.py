@@ -30,6 +30,12 @@ class Pipe(Protocol):
     def get_write_buffer_size(self) -> int:
         """Bytes not sent yet."""
 
+    def pause_reading(self) -> None:
+        """Take nothing more from the network."""
+
+    def resume_reading(self) -> None:
+        """Take again what comes."""
+
     def close(self) -> None:
         """End it when what is left is sent."""
 
@@ -155,6 +161,18 @@ class Connection(asyncio.Protocol, Channel):
             return False
         self._pipe.write(packet)
         return True
+
+    def pause(self) -> bool:
+        """Leave what comes to the kernel, which tells the sender when it has no more room."""
+        if self._pipe is None or self._cause:
+            return False
+        self._pipe.pause_reading()
+        return True
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._pipe is not None and not self._cause:
+            self._pipe.resume_reading()
 
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the connection is closed or does not take any more."""

@@ -25,6 +25,8 @@ class Mailbox:
         self._greet = greet
         self._socket: socket.socket | None = None
         self._guests: dict[tuple[Any, ...], Connection] = {}
+        self._paused: set[tuple[Any, ...]] = set()
+        """Who cannot take more now: nothing is read then, and what the kernel has no room for is lost."""
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -45,7 +47,7 @@ class Mailbox:
 
     def _take(self) -> None:
         for _ in range(DATAGRAMS_PER_TURN):
-            if self._socket is None:
+            if self._socket is None or self._paused:
                 return
             try:
                 data, address = self._socket.recvfrom(LARGEST)
@@ -70,9 +72,23 @@ class Mailbox:
             with contextlib.suppress(OSError):
                 self._socket.sendto(data, address)
 
+    def pause(self, address: tuple[Any, ...]) -> None:
+        """Read nothing for the sake of this address."""
+        if not self._paused and self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+        self._paused.add(address)
+
+    def resume(self, address: tuple[Any, ...]) -> None:
+        """It can take more; read again when all can."""
+        was_paused = bool(self._paused)
+        self._paused.discard(address)
+        if was_paused and not self._paused and self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._take)
+
     def forget(self, address: tuple[Any, ...]) -> None:
         """What comes from there is from somebody new."""
         guest = self._guests.pop(address, None)
+        self.resume(address)
         if guest is not None:
             asyncio.get_running_loop().call_soon(guest.connection_lost, None)
 
@@ -100,6 +116,14 @@ class Peer:
     def get_write_buffer_size(self) -> int:
         """Nothing waits: what the network does not take is lost."""
         return 0
+
+    def pause_reading(self) -> None:
+        """Read nothing more."""
+        self._mailbox.pause(self._address)
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._mailbox.resume(self._address)
 
     def close(self) -> None:
         """Forget the address."""

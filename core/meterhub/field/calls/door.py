@@ -14,6 +14,8 @@ ACCEPTS_PER_TURN = 256
 BACKLOG = 4096
 KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
 HANDSHAKE_S = 20.0
+RECEIVE_BYTES = 8 * 1024
+"""Room in the kernel for what a collector sends, seconds of any wire (Linux takes double); more piles up floods."""
 INHERITED = sys.platform == "linux"
 
 Admit = Callable[[tuple[Any, ...]], asyncio.Protocol | None]
@@ -21,9 +23,10 @@ Admit = Callable[[tuple[Any, ...]], asyncio.Protocol | None]
 
 
 def set_up(sock: socket.socket) -> None:
-    """No delay, and the kernel notices a dead peer within about two minutes."""
+    """No delay, bounded room for what comes, and the kernel notices a dead peer within about two minutes."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     for name, value in KEEP_ALIVE:
         if hasattr(socket, name):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
