@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +56,14 @@ def _has_descriptor(port: Any) -> bool:
 
 
 def _in_thread(work: Callable[[], object]) -> None:
-    """Run ``work`` in a thread of its own, which does not keep the process alive."""
+    """Run ``work`` in a thread of its own, which does not keep the process alive.
+
+    pyserial's ports are closed once more when the interpreter ends, where a new thread never comes to life and to
+    start one would wait for it for ever: there ``work`` is done at once.
+    """
+    if sys.is_finalizing():
+        _quietly(work)
+        return
     threading.Thread(target=_quietly, args=(work,), name="close serial port", daemon=True).start()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import threading
 import tty
 
@@ -222,3 +224,30 @@ async def test_a_twin_never_takes_the_place_of_a_real_device(tmp_path):
 def test_the_port_is_set_as_its_line_says():
     assert port_settings({}) == {"baudrate": 2400, "bytesize": 8, "parity": "E", "stopbits": 1}
     assert port_settings({"lines": [{"baud": 9600, "parity": "none", "stop": 2}]})["parity"] == "N"
+
+
+ENDS_WITH_A_PORT_OPEN = """
+import asyncio, os
+from meterhub.clock import Clock
+from meterhub_serial.port import open_serial
+
+kept = []
+
+async def use():
+    master, slave = os.openpty()
+    kept.append(await open_serial(Clock(), os.ttyname(slave), {"baudrate": 2400}, asyncio.Protocol()))
+    if CLOSED:
+        kept[0].close()
+        await asyncio.sleep(0.05)
+
+asyncio.run(use())
+kept.append(kept)
+print("used")
+"""
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_process_that_had_a_port_open_ends(closed):
+    program = ENDS_WITH_A_PORT_OPEN.replace("CLOSED", str(closed))
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 0 and ended.stdout == "used\n", ended.stderr
