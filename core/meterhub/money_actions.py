@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import voluptuous as vol
@@ -13,6 +13,7 @@ from meterhub.money.accounts import Opening
 from meterhub.money.amount import parse_yuan
 from meterhub.money.orders import Wish
 from meterhub.money.purse import PurseReading
+from meterhub.money.refunds import RefundWish
 from meterhub.money.room import Money
 from meterhub.money.states import Mode
 
@@ -25,9 +26,10 @@ def _title(en: str, zh: str, ja: str) -> Mapping[str, str]:
 
 
 class MoneyActions:
-    """The handlers of the ``money.*`` actions."""
+    """The handlers of the ``money.*`` actions. ``gives_back(meter)``: whether a meter can take credit off again."""
 
-    def __init__(self, money: Money) -> None:
+    def __init__(self, money: Money, gives_back: Callable[[str], bool]) -> None:
+        self._gives_back = gives_back
         self._money = money
         self._counter = money.counter
 
@@ -111,12 +113,15 @@ class MoneyActions:
         return {"order": order["no"]}
 
     async def refund(self, call: Call) -> dict[str, Any]:
-        """Give a payment, or part of it, back."""
+        """Give a payment, or part of it, back. ``refund`` is None while the meter has to give the credit back first."""
         payment = await self._money.one("money.payment", id=call.params["payment"])
         await self._allowed(call, payment["order_no"])
         fen = parse_yuan(call.params["amount"])
-        refund = await self._counter.refund(payment["id"], fen, call.params["reason"], call.actor.id)
-        return {"refund": refund["no"]}
+        orders = await self._money.all("money.order", no=payment["order_no"])
+        gives_back = bool(orders) and self._gives_back(orders[0]["meter"])
+        wish = RefundWish(payment["id"], fen, call.params["reason"], gives_back)
+        refund = await self._counter.refund(wish, call.actor.id)
+        return {"refund": None if refund is None else refund["no"]}
 
     async def apply_late(self, call: Call) -> dict[str, Any]:
         """Let a late payment do what its order wanted."""

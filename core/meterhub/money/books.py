@@ -10,6 +10,9 @@ debt_paid               prepaid (server mode)              receivable
 delivery_sent           prepaid                            in_flight
 delivery_done           in_flight                          meter
 delivery_back           in_flight                          prepaid
+withdrawal_sent         meter                              in_flight
+withdrawal_done         in_flight                          prepaid
+withdrawal_back         in_flight                          meter
 refund_planned          prepaid, receivable, or suspense   refunds_payable
 refund_dropped          refunds_payable                    where it was planned from
 refund_done             refunds_payable                    clearing of the company
@@ -62,16 +65,16 @@ class Books:
             self._post("debt_paid", ref, ledger.prepaid(account["id"]), book, owed, order_no)
 
     def sent(self, delivery: Row) -> None:
-        """Credit leaves for the meter."""
-        self._deliver("delivery_sent", delivery, ledger.prepaid, ledger.in_flight)
+        """Credit leaves for the meter, or the meter is told to give it back."""
+        self._deliver("sent", delivery)
 
     def delivered(self, delivery: Row) -> None:
-        """The meter has the credit."""
-        self._deliver("delivery_done", delivery, ledger.in_flight, ledger.on_meter)
+        """The meter has the credit, or has given it back."""
+        self._deliver("done", delivery)
 
     def came_back(self, delivery: Row) -> None:
-        """The meter does not have the credit and will not get it by this sending."""
-        self._deliver("delivery_back", delivery, ledger.in_flight, ledger.prepaid)
+        """The meter did not take part, and will not by this sending: the credit is where it was."""
+        self._deliver("back", delivery)
 
     def refund_planned(self, refund: Row, payment: Row, account: Row | None) -> None:
         """Credit is set aside to be given back, from where the payment's money is now.
@@ -120,10 +123,15 @@ class Books:
         elif fen < 0:
             self._post("fee", ref, company, kept, -fen, "")
 
-    def _deliver(self, kind: str, delivery: Row, source: ledger.BookOf, target: ledger.BookOf) -> None:
+    def _deliver(self, step: str, delivery: Row) -> None:
         # A delivery that came back may be sent anew: each round has lines of its own.
         ref, account = f"{delivery['id']}/{delivery['round']}", delivery["account"]
-        self._post(kind, ref, source(account), target(account), delivery["amount_fen"], delivery["order_no"])
+        home, away, word = ledger.prepaid(account), ledger.on_meter(account), "delivery"
+        if delivery["takes_back"]:
+            home, away, word = away, home, "withdrawal"
+        way = ledger.in_flight(account)
+        source, target = {"sent": (home, way), "done": (way, away), "back": (way, home)}[step]
+        self._post(f"{word}_{step}", ref, source, target, delivery["amount_fen"], delivery["order_no"])
 
     def _refund(self, kind: str, refund: Row, source: str, target: str) -> None:
         self._post(kind, refund["no"], source, target, refund["amount_fen"], refund["order_no"])

@@ -18,7 +18,7 @@ from meterhub.money.orders import Wish, account_of, create_attempt, create_order
 from meterhub.money.outbox import Outbox
 from meterhub.money.policy import Policy
 from meterhub.money.purse import PurseReading
-from meterhub.money.refunds import request_refund
+from meterhub.money.refunds import RefundWish, request_refund
 from meterhub.money.settle import apply_payment
 from meterhub.money.statements import PaymentState, PaymentStatement
 from meterhub.money.states import DeliveryState
@@ -83,15 +83,20 @@ class Counter:
 
         return await self._till.transact(write)
 
-    async def refund(self, payment_id: int, fen: int, reason: str, by: str) -> Row:
+    async def refund(self, wish: RefundWish, by: str) -> Row | None:
         """Give a payment, or part of it, back; see ``refunds.request_refund``."""
 
-        def write(tx: Transaction) -> Row:
-            payment = tx.one("money.payment", {"id": payment_id})
+        def write(tx: Transaction) -> Row | None:
+            payment = tx.one("money.payment", {"id": wish.payment})
             operator = self._till.policy.operator if payment is None else payment["operator"]
             books = Books(tx, operator, self._clock.now(), by)
-            refund = request_refund(tx, payment_id, fen, reason, books, self._till.outbox)
-            self._note(tx, "money.refund", refund["no"], by, {"amount_fen": fen, "reason": reason})
+            refund = request_refund(tx, wish, books, self._till.outbox)
+            told = {"payment": wish.payment, "amount_fen": wish.fen, "reason": wish.reason}
+            if refund is None:
+                assert payment is not None
+                self._note(tx, "money.withdraw", payment["order_no"], by, told)
+                return None
+            self._note(tx, "money.refund", refund["no"], by, told)
             order = tx.one("money.order", {"no": refund["order_no"]})
             if order is not None:
                 check_supply(tx, account_of(tx, order["account"]), f"refund/{refund['no']}", self._till.outbox)
@@ -124,14 +129,15 @@ class Counter:
     async def resolve_delivery(self, order_no: str, what: str, reason: str, by: str) -> Row:
         """Decide on a delivery that waits for a person; returns it.
 
-        ``what``: ``arrived`` (the meter has it), ``not_arrived``, ``adopt_count`` (the meter's count is right, and the
-        books take it over), ``send_again`` (a delivery that came back). Raises ``Conflict``.
+        ``what``: ``arrived`` (the meter has it; of a withdrawal: it gave it back), ``not_arrived``,
+        ``adopt_count`` (the meter's count is right, and the books take it over),
+        ``send_again`` (a delivery that came back). Raises ``Conflict``.
         """
         if not reason.strip():
             raise BadInput("a decision needs a reason", hint="what was seen at the meter, and by whom")
 
         def write(tx: Transaction) -> Row:
-            delivery = tx.one("money.delivery_of_order", {"order_no": order_no})
+            delivery = tx.one("money.delivery_to_decide", {"order_no": order_no})
             if delivery is None:
                 raise BadInput(f"the order {order_no} has no delivery")
             desk = steps.Desk(tx, self._till.outbox, self._clock.now())

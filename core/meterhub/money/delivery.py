@@ -77,7 +77,8 @@ class Deliveries:
     async def _send(self, delivery: Row) -> Again | None:
         params = {"amount": yuan(delivery["amount_fen"]), "number": delivery["number"]}
         key = f"delivery/{delivery['id']}/{delivery['sends']}"
-        answer = await self._ask("meter.credit", delivery["meter"], params, key, f"payment:{delivery['order_no']}")
+        action = "meter.refund" if delivery["takes_back"] else "meter.credit"
+        answer = await self._ask(action, delivery["meter"], params, key, f"payment:{delivery['order_no']}")
         if answer.ok:
             await self._commit(steps.arrived, delivery, PurseReading.of(answer.result))
             return None

@@ -11,6 +11,7 @@ from meterhub.money.books import Books
 from meterhub.money.follow import fulfil
 from meterhub.money.outbox import Outbox
 from meterhub.money.purse import PurseReading
+from meterhub.money.refunds import plan_refund
 from meterhub.money.states import DeliveryState, move_delivery
 from meterhub.store.engine import Row, Transaction
 from meterhub.texts import mark
@@ -41,8 +42,13 @@ class Desk:
 def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
     """Store the purchase number, and the credit as on its way. The next thing is to send it.
 
-    None when it must not be sent: the meter's count is not the one in the books, and a person has to look.
+    None when it must not be sent: the meter's count is not the one in the books, and a person has to look; or it is to
+    be taken back out of the meter, which does not hold so much any more.
     """
+    if delivery["takes_back"] and purse.holds(delivery["amount_fen"]) is False:
+        detail = mark(f"the meter holds only {purse.balance}")
+        move_delivery(desk.tx, delivery, DeliveryState.NOT_DELIVERED, error=detail)
+        return None
     account = desk.tx.one("money.account", {"id": delivery["account"]})
     assert account is not None
     known = account["purchase_count"]
@@ -113,7 +119,8 @@ def refused(desk: Desk, delivery: Row, purse: PurseReading, why: str) -> None:
         arrived(desk, delivery, purse)
         return
     fail(desk, delivery, why)
-    _call_person(desk, desk.again(delivery), cases.REFUSED, why)
+    if not delivery["takes_back"]:  # whoever asked for a refund sees on the order that it was refused; nothing moved
+        _call_person(desk, desk.again(delivery), cases.REFUSED, why)
 
 
 def arrived(desk: Desk, delivery: Row, purse: PurseReading) -> None:
@@ -129,19 +136,35 @@ def arrived(desk: Desk, delivery: Row, purse: PurseReading) -> None:
 
 
 def confirm(desk: Desk, delivery: Row, purse: PurseReading) -> None:
-    """The meter has the credit: the books, the order and the customer hear of it in one commit."""
+    """The meter has the credit: the books, the order and the customer hear of it in one commit.
+
+    Or the meter has given it back: the refund is set aside in that commit.
+    """
     changes = {"confirmed_ms": desk.now_ms, "balance_after": purse.balance, "error": "", "needs_person": 0}
     move_delivery(desk.tx, delivery, DeliveryState.CONFIRMED, **changes)
     desk.books(delivery).delivered(delivery)
     if delivery["counted"]:
         desk.tx.update("money_accounts", {"id": delivery["account"]}, {"purchase_count": delivery["number"]})
+    if delivery["takes_back"]:
+        _give_back(desk, delivery)
+        return
     order = desk.tx.one("money.order", {"no": delivery["order_no"]})
     assert order is not None
     fulfil(desk.tx, order, desk.outbox, desk.now_ms)
 
 
+def _give_back(desk: Desk, delivery: Row) -> None:
+    payment = desk.tx.one("money.payment", {"id": delivery["payment"]})
+    assert payment is not None
+    books = Books(desk.tx, delivery["operator"], desk.now_ms, delivery["asked_by"])
+    plan_refund(desk.tx, payment, delivery["amount_fen"], delivery["reason"], books, desk.outbox)
+
+
 def fail(desk: Desk, delivery: Row, why: str) -> None:
-    """The meter does not have the credit: it is the customer's again, to be sent anew or given back."""
+    """The meter does not have the credit: it is the customer's again, to be sent anew or given back.
+
+    Or the meter did not give it back, and has it as before.
+    """
     move_delivery(desk.tx, delivery, DeliveryState.NOT_DELIVERED, error=why, needs_person=0)
     desk.books(delivery).came_back(delivery)
 

@@ -22,7 +22,7 @@ fees/COMPANY          what payment companies kept                               
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meterhub.errors import Conflict
@@ -34,9 +34,6 @@ REFUNDS_PAYABLE = "refunds_payable"
 WRITE_OFF = "write_off"
 CASH = "cash"
 """The provider of money that was taken over the counter."""
-
-BookOf = Callable[[str], str]
-"""The book of an account: ``prepaid``, ``in_flight`` …"""
 
 GUARDED = ("prepaid/", "in_flight/", SUSPENSE, REFUNDS_PAYABLE)
 """Books that never go below zero."""

@@ -26,6 +26,10 @@ class PurseReading:
         balance, last = (None if result.get(name) is None else str(result[name]) for name in ("balance", "last"))
         return cls(count if isinstance(count, int) else None, balance, last)
 
+    def holds(self, fen: int) -> bool | None:
+        """Whether this much is left; None where the meter does not tell its balance."""
+        return None if self.balance is None else Decimal(self.balance) * 100 >= fen
+
     def contradicts(self, number: int, fen: int) -> bool:
         """Whether the meter has the purchase ``number`` as its last one, but over another amount."""
         return self.count == number and self.last is not None and Decimal(self.last) * 100 != fen

@@ -1,10 +1,12 @@
 """Refunds: money that goes back the way it came. Set aside in the books first, asked for by the outbox after.
 
 Never while nobody knows whether the meter has the credit, never more than was paid by that payment, and never credit
-that was used or is in the meter.
+that was used. Credit in a meter is taken out there first, where the meter can do that.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from meterhub.errors import BadInput, Conflict, NotFound
 from meterhub.money import cases
@@ -16,30 +18,57 @@ from meterhub.money.outbox import Outbox
 from meterhub.money.policy import Policy
 from meterhub.money.statements import RefundState, RefundStatement
 from meterhub.money.states import DeliveryState, Mode, OrderState, move_delivery, move_order
+from meterhub.money.withdrawals import plan_withdrawal, taken_out
 from meterhub.store.engine import Row, Transaction
 
 MOST_PARTS = 50
 """How many parts a payment may be given back in; one of the big companies takes no more."""
 
 
-def request_refund(tx: Transaction, payment_id: int, fen: int, reason: str, books: Books, outbox: Outbox) -> Row:
-    """Set a refund aside and have it asked for; returns it.
+@dataclass(frozen=True, slots=True)
+class RefundWish:
+    """What a manager wants to give back of a payment. ``meter_gives_back``: its meter can do ``meter.refund``."""
 
-    Raises ``Conflict`` in words for a person: the delivery is under way, the credit is used or in the meter.
+    payment: int
+    fen: int
+    reason: str
+    meter_gives_back: bool = False
+
+
+def request_refund(tx: Transaction, wish: RefundWish, books: Books, outbox: Outbox) -> Row | None:
+    """Set a refund aside and have it asked for; returns it. None when the meter has to give the credit back first.
+
+    Raises ``Conflict`` in words for a person: the delivery is under way, the credit is used, or the meter keeps it.
     """
+    payment_id, fen, reason = wish.payment, wish.fen, wish.reason
     payment = tx.one("money.payment", {"id": payment_id})
     if payment is None:
         raise NotFound(f"there is no payment {payment_id}")
     positive(fen)
     if not reason.strip():
         raise BadInput("a refund needs a reason")
-    if not books.waits(payment):
-        _take_back(tx, payment, fen)
+    _check(tx, payment, fen)
+    if not books.waits(payment) and _in_meter(tx, payment, wish):
+        plan_withdrawal(tx, payment, fen, reason, books, outbox)
+        return None
     return plan_refund(tx, payment, fen, reason, books, outbox)
 
 
 def plan_refund(tx: Transaction, payment: Row, fen: int, reason: str, books: Books, outbox: Outbox) -> Row:
     """Set a refund aside. Raises ``Conflict`` when the money is not there, or more than was paid would go back."""
+    before = _check(tx, payment, fen)
+    order = tx.one("money.order", {"no": payment["order_no"]})
+    account = None if order is None else tx.one("money.account", {"id": order["account"]})
+    refund = _keep(tx, payment, fen, reason, books)
+    books.refund_planned(refund, payment, account)
+    if order is not None and not books.waits(payment) and before + fen == payment["amount_fen"]:
+        move_order(tx, order, OrderState.REFUNDING)
+    outbox.put(tx, REFUND, refund["no"], refund["no"], {"refund": refund["no"]}, operator=books.operator)
+    return refund
+
+
+def _check(tx: Transaction, payment: Row, fen: int) -> int:
+    """How much of a payment went back before; raises ``Conflict`` when ``fen`` more, or one part more, are too much."""
     before = tx.one("money.refunded", {"payment": payment["id"]})
     assert before is not None
     if before["fen"] + fen > payment["amount_fen"]:
@@ -47,27 +76,28 @@ def plan_refund(tx: Transaction, payment: Row, fen: int, reason: str, books: Boo
         raise Conflict(f"only {yuan(left)} of this payment can still be given back", where=payment["order_no"])
     if before["n"] >= MOST_PARTS:
         raise Conflict(f"a payment can be given back in {MOST_PARTS} parts at most", where=payment["order_no"])
-    order = tx.one("money.order", {"no": payment["order_no"]})
-    account = None if order is None else tx.one("money.account", {"id": order["account"]})
-    refund = _keep(tx, payment, fen, reason, books)
-    books.refund_planned(refund, payment, account)
-    if order is not None and not books.waits(payment) and before["fen"] + fen == payment["amount_fen"]:
-        move_order(tx, order, OrderState.REFUNDING)
-    outbox.put(tx, REFUND, refund["no"], refund["no"], {"refund": refund["no"]}, operator=books.operator)
-    return refund
+    return int(before["fen"])
 
 
-def _take_back(tx: Transaction, payment: Row, fen: int) -> None:
-    """See that the credit of an order is neither in the meter nor on its way, and stop it from going there."""
+def _in_meter(tx: Transaction, payment: Row, wish: RefundWish) -> bool:
+    """Whether the meter has an order's credit and can give it back. Credit that is not sent yet is stopped.
+
+    Raises ``Conflict`` for credit on its way, and for credit in a meter that keeps it.
+    """
+    fen = wish.fen
     delivery = tx.one("money.delivery_of_order", {"order_no": payment["order_no"]})
     if delivery is None:
-        return
+        return False
     where = payment["order_no"]
     if delivery["state"] in (DeliveryState.SENDING, DeliveryState.UNKNOWN):
         raise Conflict(
             "nobody knows yet whether the meter has this credit", where=where, hint="wait until the delivery is settled"
         )
     if delivery["state"] == DeliveryState.CONFIRMED:
+        if taken_out(tx, payment, fen):
+            return False
+        if wish.meter_gives_back:
+            return True
         raise Conflict(
             "the meter has this credit already", where=where, hint="credit in a meter is used up or taken back there"
         )
@@ -75,6 +105,7 @@ def _take_back(tx: Transaction, payment: Row, fen: int) -> None:
         raise Conflict("an order for the meter is given back whole or not at all", where=where)
     if delivery["state"] == DeliveryState.PLANNED:
         move_delivery(tx, delivery, DeliveryState.NOT_DELIVERED, error="given back before it was sent")
+    return False
 
 
 def _keep(tx: Transaction, payment: Row, fen: int, reason: str, books: Books) -> Row:

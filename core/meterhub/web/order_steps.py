@@ -48,6 +48,12 @@ class OrderView:
     refunds: Sequence[Row]
     delivery: Row | None
     messages: Sequence[Row]
+    withdrawals: Sequence[Row] = ()
+
+    @property
+    def held(self) -> Row | None:
+        """The withdrawal that waits for a person; else the delivery."""
+        return next((one for one in self.withdrawals if one["needs_person"]), self.delivery)
 
     @property
     def over(self) -> bool:
@@ -63,7 +69,7 @@ class OrderView:
         if state == "paying" and any(one["state"] == "unknown" for one in self.attempts):
             return "checking"
         if state == "paid" and delivery is not None:
-            if delivery["needs_person"] or delivery["state"] == "not_delivered":
+            if delivery["needs_person"] or delivery["state"] in ("not_delivered", "confirmed"):
                 return "person"
             if delivery["state"] in ("sending", "unknown"):
                 return "unknown" if delivery["state"] == "unknown" else "planned"
@@ -92,6 +98,7 @@ class OrderView:
             found += self._meter_steps(texts, paid)
         if order["state"] == "fulfilled" and self.delivery is None:
             found.append(Step("ok", texts(mark("Credited to your account")), "done", order["done_ms"]))
+        found += [self._withdrawal(one, texts) for one in self.withdrawals]
         for refund in self.refunds:
             done = refund["state"] == "done"
             label = texts(mark("Given back")) if done else texts(mark("Being given back"))
@@ -114,6 +121,15 @@ class OrderView:
             ),
             Step("ok", texts(mark("On the meter")), "done" if done else _at(sent), delivery["confirmed_ms"], note),
         ]
+
+    def _withdrawal(self, row: Row, texts: Texts) -> Step:
+        if row["state"] == "confirmed":
+            return Step("sent", texts(mark("Taken back out of the meter")), "done", row["confirmed_ms"])
+        if row["state"] == "not_delivered":
+            return Step(
+                "sent", texts(mark("The meter did not give it back")), "", row["created_ms"], texts(row["error"])
+            )
+        return Step("sent", texts(mark("Being taken back out of the meter")), "at", row["created_ms"])
 
     def _message(self, row: Row, texts: Texts) -> Step:
         if row["state"] == "done":

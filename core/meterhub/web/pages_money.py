@@ -193,10 +193,15 @@ def _params(action: Action, given: Mapping[str, Any], view: OrderView) -> dict[s
 
 def _decisions(view: OrderView, texts: Texts) -> list[tuple[str, str]]:
     """What can be decided about the delivery as it stands."""
-    delivery = view.delivery
+    delivery = view.held
     if delivery is None:
         return []
     if delivery["state"] == "unknown" and delivery["needs_person"]:
+        if delivery["takes_back"]:
+            return [
+                ("arrived", texts(mark("The meter gave it back"))),
+                ("not_arrived", texts(mark("The meter still has it"))),
+            ]
         return [
             ("arrived", texts(mark("The meter has it"))),
             ("not_arrived", texts(mark("The meter does not have it"))),

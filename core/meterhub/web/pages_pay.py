@@ -59,6 +59,7 @@ async def order_view(money: Money, no: str) -> OrderView:
         await money.all("money.refunds_of_order", order_no=no),
         deliveries[0] if deliveries else None,
         messages,
+        await money.all("money.withdrawals_of_order", order_no=no),
     )
 
 

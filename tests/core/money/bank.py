@@ -229,16 +229,19 @@ class Meters:
             self.relays[meter] = "off" if action == "meter.open_circuit" else "on"
             return Answer({"read_back": {}})
         purse = self.purses[meter]
-        if action == "meter.credit":
-            refusal = self._credit(purse, params["number"], parse_yuan(params["amount"]))
+        if action in ("meter.credit", "meter.refund"):
+            fen = parse_yuan(params["amount"])
+            refusal = self._credit(purse, params["number"], fen if action == "meter.credit" else -fen)
             if refusal:
                 return Answer(code="refused", message=refusal)
         told = {"count": purse.count if purse.counted else None, "balance": yuan(purse.balance_fen)}
         if purse.tells_last and purse.ledger:
-            told["last"] = yuan(purse.ledger[-1][1])
+            told["last"] = yuan(abs(purse.ledger[-1][1]))
         return Answer(told)
 
     def _credit(self, purse, number, fen):
+        if purse.balance_fen + fen < 0:
+            return "the purse holds less"
         if purse.balance_fen + fen > purse.limit_fen:
             return "over the hoarding limit"
         if purse.counted and number <= purse.count:

@@ -10,6 +10,7 @@ from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again
 from meterhub.money.paying import Paying
 from meterhub.money.policy import Policy
+from meterhub.money.refunds import RefundWish
 from meterhub.money.states import DELIVERIES, ORDERS, DeliveryState, Mode, OrderState, move_delivery, move_order
 
 
@@ -130,7 +131,7 @@ async def test_cash_is_one_sale_however_often_the_button_is_pressed(till):
     sales = [await till.money.counter.sell_for_cash(Wish("a-101-1", 3000, "r1", "user:anna")) for _ in range(2)]
     assert sales[0]["no"] == sales[1]["no"]
     (payment,) = await till.rows("select * from payments")
-    await till.money.counter.refund(payment["id"], 3000, "wrong meter", "user:anna")
+    await till.money.counter.refund(RefundWish(payment["id"], 3000, "wrong meter"), "user:anna")
     await till.until_quiet()
     assert await till.state(sales[0]["no"]) == "refunded"
     assert [fen for fen in (await till.books()).values() if fen] == []

@@ -161,6 +161,25 @@ async def test_cash_over_the_counter_and_an_account_that_is_closed(hub, sim, clo
     assert (await home.people.audit.verify()).problem == ""
 
 
+async def test_credit_is_taken_out_of_a_meter_that_can_do_it_before_its_money_goes_back(hub, sim, clock, company):
+    home = await start(hub)
+    account, other = await open_account(home, "a-101"), await open_account(home, "w-101")
+    sim.faults("c1-a", drop=0.3, late=0.3)
+    order_no, kept = await pay(home, account, "k1"), await pay(home, other, "k1")
+    await clock.advance(3600)
+    wanted = {"payment": 1, "amount": "30.00", "reason": "moved out"}
+    run = await home.act("money.refund", params=wanted, reason="moved out")
+    assert run.result == {"refund": None}, run.error
+    await clock.advance(3600)
+    assert [(one.number, one.amount) for one in sim.twins["a-101"].purse.ledger] == [(1, 5000), (2, -3000)]
+    (refund,) = await home.money.all("money.refunds_of_order", order_no=order_no)
+    assert (refund["state"], refund["amount_fen"]) == ("done", 3000) and company.money() == 7000
+    assert (await books(home))[f"meter/{account}"] == 2000
+    (payment,) = await home.money.all("money.payments_of_order", order_no=kept)
+    run = await home.act("money.refund", params={**wanted, "payment": payment["id"]}, reason="moved out")
+    assert "the meter has this credit already" in run.error["message"]
+
+
 async def test_accounts_are_opened_where_the_meter_can_do_it(hub, sim, clock, company):
     home = await start(hub)
     refused = await home.act("money.open_account", "a-103", {"mode": "meter"})

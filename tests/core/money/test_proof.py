@@ -7,6 +7,7 @@ import json
 import pytest
 
 from meterhub.errors import NotFound, StoreError
+from meterhub.money.refunds import RefundWish
 from meterhub.money.seal import Seal, verify
 from meterhub.money.states import Mode
 
@@ -27,7 +28,7 @@ async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(t
     server = await till.paid_order("a-102-1", key="k2")
     (payment,) = await till.rows("select id from payments where order_no = ?", server)
     await till.until_quiet(60)
-    await till.money.counter.refund(payment["id"], 1000, "moved out", "user:anna")
+    await till.money.counter.refund(RefundWish(payment["id"], 1000, "moved out"), "user:anna")
     await till.until_quiet(2 * DAY_S)
     row, checks = await proof(till, "2026-01-01")
     assert {name: found for name, found in checks.items() if found} == {}

@@ -8,6 +8,7 @@ import pytest
 
 from meterhub.errors import BadInput, Conflict, NotFound
 from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.refunds import RefundWish
 from meterhub.money.statements import RefundState, RefundStatement
 from meterhub.money.states import Mode
 
@@ -17,9 +18,9 @@ async def payment_of(till, order_no):
     return row
 
 
-async def give_back(till, order_no, fen=5000, reason="moved out"):
+async def give_back(till, order_no, fen=5000, reason="moved out", meter_gives_back=False):
     payment = await payment_of(till, order_no)
-    return await till.money.counter.refund(payment["id"], fen, reason, "user:anna")
+    return await till.money.counter.refund(RefundWish(payment["id"], fen, reason, meter_gives_back), "user:anna")
 
 
 async def nonzero(till):
@@ -40,6 +41,7 @@ async def said(till, no, state, **more):
 
 async def test_unspent_credit_on_the_server_goes_back(till):
     no = await server_order(till)
+    till.company.fail["refund"] = ["before"]
     await give_back(till, no)
     assert await till.state(no) == "refunding"
     assert (await till.books())["refunds_payable"] == 5000
@@ -71,7 +73,7 @@ async def test_a_refund_needs_a_reason_an_amount_and_a_payment(till):
     with pytest.raises(BadInput):
         await give_back(till, no, 0)
     with pytest.raises(NotFound):
-        await till.money.counter.refund(99, 100, "why", "user:anna")
+        await till.money.counter.refund(RefundWish(99, 100, "why"), "user:anna")
 
 
 async def test_a_payment_goes_back_in_fifty_parts_at_most(till):
@@ -203,7 +205,7 @@ async def test_money_without_an_order_is_given_back_at_the_company_only(till):
     statement = PaymentStatement("E9", PaymentState.PAID, 100, "T9")
     await till.money.settle(Evidence("acme", "M1", "court", Source.BILL, statement))
     (payment,) = await till.rows("select * from payments")
-    refund = await till.money.counter.refund(payment["id"], 100, "unknown payer", "user:anna")
+    refund = await till.money.counter.refund(RefundWish(payment["id"], 100, "unknown payer"), "user:anna")
     await till.until_quiet()
     assert "refund_refused" in await till.cases()
     assert await said(till, refund["no"], RefundState.DONE) is Outcome.REFUND_DONE
@@ -222,7 +224,7 @@ async def test_a_late_payment_that_is_given_back_cannot_be_applied(till):
     await till.money.settle(Evidence("acme", "M1", "court", Source.NOTICE, statement))
     (payment,) = await till.rows("select * from payments")
     till.company.fail["refund"] = ["before"] * 5
-    await till.money.counter.refund(payment["id"], 5000, "too late", "user:anna")
+    await till.money.counter.refund(RefundWish(payment["id"], 5000, "too late"), "user:anna")
     with pytest.raises(Conflict, match="given back"):
         await till.money.counter.apply_late(payment["id"], "user:anna")
 
@@ -236,3 +238,93 @@ async def test_an_account_that_is_gone_from_the_site_file_is_waited_for(till):
     till.merchants._all["court"] = court
     await till.until_quiet(3700)
     assert await till.state(no) == "refunded"
+
+
+async def meter_order(till, counted=True, **more):
+    await till.account(counted=counted)
+    no = await till.paid_order(**more)
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled"
+    return no
+
+
+async def test_credit_in_a_meter_is_taken_out_first_and_its_money_goes_back(till):
+    no = await meter_order(till)
+    with pytest.raises(Conflict, match="taken back there"):
+        await give_back(till, no)
+    till.meters.fail["meter.balance"] = ["before"]
+    assert await give_back(till, no, 2000, meter_gives_back=True) is None
+    with pytest.raises(Conflict, match="being taken out"):
+        await give_back(till, no, 1000, meter_gives_back=True)
+    await till.until_quiet()
+    assert till.meters.purses["a-101"].ledger == [(1, 5000), (2, -2000)]
+    assert till.company.money() == 3000 and await till.state(no) == "fulfilled"
+    assert await give_back(till, no, 3000, meter_gives_back=True) is None
+    await till.until_quiet()
+    assert await till.state(no) == "refunded"
+    assert await nonzero(till) == {} and till.company.money() == 0
+    with pytest.raises(Conflict, match="can still be given back"):
+        await give_back(till, no, 1, meter_gives_back=True)
+    row = await till.money.one("proof.meters", operator="main")
+    assert (row["confirmed"], row["booked"], row["purchases"], row["last"]) == (0, 0, 3, 3)
+    assert {"confirmed"} == {one["state"] for one in await till.rows("select state from deliveries")}
+
+
+async def test_credit_that_was_used_is_not_taken_out(till):
+    no = await meter_order(till)
+    till.meters.purses["a-101"].balance_fen = 1234
+    await give_back(till, no, meter_gives_back=True)
+    await till.until_quiet()
+    (row,) = await till.money.all("money.withdrawals_of_order", order_no=no)
+    assert row["state"] == "not_delivered" and "holds only 12.34" in row["error"]
+    assert await nonzero(till) == {"clearing/acme/M1": -5000, "meter/a-101-1": 5000}
+    till.meters.purses["a-101"].balance_fen = 5000
+    till.meters._credit = lambda *given: "not in this position"
+    await give_back(till, no, meter_gives_back=True)
+    await till.until_quiet()
+    assert [one["state"] for one in await till.money.all("money.withdrawals_of_order", order_no=no)] == [
+        "not_delivered",
+        "not_delivered",
+    ]
+    assert await nonzero(till) == {"clearing/acme/M1": -5000, "meter/a-101-1": 5000}
+    assert await till.cases() == [] and await till.state(no) == "fulfilled"
+
+
+@pytest.mark.parametrize("fault", ["lost", "after"])
+async def test_a_withdrawal_in_doubt_without_a_count_waits_for_a_person(till, fault):
+    no = await meter_order(till, counted=False)
+    till.meters.fail["meter.refund"] = [fault]
+    await give_back(till, no, meter_gives_back=True)
+    await till.until_quiet(86_400)
+    assert await till.cases() == ["uncertain_delivery"] and till.company.money() == 5000
+    what = "arrived" if fault == "after" else "not_arrived"
+    await till.money.counter.resolve_delivery(no, what, "the display shows it", "user:anna")
+    await till.until_quiet()
+    assert await till.cases() == [] and len(till.meters.purses["a-101"].ledger) == 1 + (fault == "after")
+    assert await till.state(no) == ("refunded" if fault == "after" else "fulfilled")
+    assert till.company.money() == till.meters.purses["a-101"].balance_fen
+
+
+async def test_what_was_taken_out_and_not_refunded_is_refunded_without_asking_the_meter_again(till):
+    no = await meter_order(till)
+    till.company.fail["refund"] = ["before"] * 9
+    await give_back(till, no, 2000, meter_gives_back=True)
+    await till.until_quiet()
+    (refund,) = await till.rows("select no from refunds")
+    till.company.fail["query_refund"] = ["before"] * 99
+    await said(till, f"{refund['no']}", RefundState.CLOSED, amount_fen=2000)
+    assert (await till.books())["prepaid/a-101-1"] == 2000
+    with pytest.raises(Conflict, match=r"20\.00 of this order were taken out"):
+        await give_back(till, no, 3000, meter_gives_back=True)
+    till.company.fail.clear()
+    assert (await give_back(till, no, 2000, meter_gives_back=True))["no"] != refund["no"]
+    await till.until_quiet()
+    assert till.meters.purses["a-101"].ledger == [(1, 5000), (2, -2000)] and till.company.money() == 3000
+
+
+async def test_a_closed_account_takes_nothing_out_of_its_meter(till):
+    no = await meter_order(till)
+    await till.money.counter.freeze("a-101-1", "user:anna")
+    await till.money.counter.close_account("a-101-1", 5000, "user:anna")
+    with pytest.raises(Conflict, match="closed"):
+        await give_back(till, no, meter_gives_back=True)

@@ -26,12 +26,13 @@ from orders where account = :account;
 -- name: money.orders_of_account
 -- The newest orders of an account.
 select o.*, d.state as delivery_state, d.number, d.confirmed_ms, d.needs_person from orders o
-left join deliveries d on d.order_no = o.no where o.account = :account order by o.created_ms desc limit :most;
+left join deliveries d on d.order_no = o.no and d.takes_back = 0 where o.account = :account order by o.created_ms desc limit :most;
 
 -- name: money.orders_open
 -- Orders of an account whose end is not known yet.
 select no, state from orders where account = :account and state in ('created', 'paying', 'paid', 'refunding')
-and not (state = 'paid' and exists (select 1 from deliveries d where d.order_no = no and d.state = 'not_delivered'))
+and not (state = 'paid' and exists (select 1 from deliveries d where d.order_no = no and d.takes_back = 0
+    and d.state = 'not_delivered'))
 limit 10;
 
 -- name: money.attempt
@@ -75,8 +76,16 @@ select coalesce(sum(amount_fen), 0) as fen, count(*) as n from refunds where pay
 select * from deliveries where id = :id;
 
 -- name: money.delivery_of_order
--- The delivery of an order.
-select * from deliveries where order_no = :order_no;
+-- The delivery of an order to its meter.
+select * from deliveries where order_no = :order_no and takes_back = 0;
+
+-- name: money.delivery_to_decide
+-- The delivery or withdrawal of an order that waits for a person; without one, the delivery.
+select * from deliveries where order_no = :order_no order by needs_person desc, takes_back limit 1;
+
+-- name: money.withdrawals_of_order
+-- Credit of an order that was, or is being, taken back out of its meter; oldest first.
+select * from deliveries where order_no = :order_no and takes_back = 1 order by id;
 
 -- name: money.deliveries_open
 -- Deliveries of an account that are under way.

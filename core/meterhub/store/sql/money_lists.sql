@@ -14,9 +14,9 @@ select id, order_no, provider, transaction_id, amount_fen, kind, source, paid_ms
 where operator = :operator;
 
 -- name: money.list_deliveries
--- The deliveries of an operator.
-select id, order_no, meter, amount_fen, number, state, needs_person, error, confirmed_ms from deliveries
-where operator = :operator;
+-- The deliveries of an operator; below zero what was taken back out of a meter.
+select id, order_no, meter, case when takes_back then -amount_fen else amount_fen end as amount_fen, number, state,
+    needs_person, error, confirmed_ms from deliveries where operator = :operator;
 
 -- name: money.list_refunds
 -- The refunds of an operator.

@@ -34,15 +34,16 @@ and not exists (select 1 from payments p join ledger l on l.operator = p.operato
 
 -- name: proof.undelivered_orders
 -- Orders that count as done although their delivery is not confirmed.
-select o.no, d.state from orders o join deliveries d on d.order_no = o.no
+select o.no, d.state from orders o join deliveries d on d.order_no = o.no and d.takes_back = 0
 where o.operator = :operator and o.state = 'fulfilled' and d.state <> 'confirmed' limit 100;
 
 -- name: proof.meters
--- Per account: what was confirmed to the meter, what its book took in, and the numbers of the purchases.
-select a.id, a.meter, a.mode, a.state, a.purchase_count, coalesce(sum(d.amount_fen), 0) as confirmed,
+-- Per account: what was confirmed to (less: from) the meter, what its book took in, and the numbers of the purchases.
+select a.id, a.meter, a.mode, a.state, a.purchase_count, coalesce(sum(case when d.takes_back then -d.amount_fen else d.amount_fen end), 0) as confirmed,
     count(d.number) as purchases, min(d.number) as first, max(d.number) as last,
-    (select coalesce(sum(fen), 0) from ledger where operator = a.operator and kind = 'delivery_done'
-        and target = 'meter/' || a.id) as booked
+    (select coalesce(sum(case kind when 'delivery_done' then fen else -fen end), 0) from ledger
+        where operator = a.operator and (kind = 'delivery_done' and target = 'meter/' || a.id
+        or kind = 'withdrawal_done' and source = 'in_flight/' || a.id)) as booked
 from money_accounts a left join deliveries d on d.account = a.id and d.state = 'confirmed' and d.counted = 1
 where a.operator = :operator and a.mode = 'meter' group by a.id;
 
