@@ -13,16 +13,18 @@ MOST_FRAMES = 30
 MAX_HEX_BYTES = 300
 
 
-def frames_of(rooms: Rooms, device: Device) -> list[dict[str, Any]]:
+def frames_of(rooms: Rooms, device: Device, from_ms: int = 0, to_ms: int | None = None) -> list[dict[str, Any]]:
     """Newest first: ``ms``, ``direction`` (sent, received, event), ``hex``, ``meaning``; from its line's trace.
 
-    What the protocol calls secret is ``**``.
+    Only those of the time from ``from_ms`` to ``to_ms``. What the protocol calls secret is ``**``.
     """
     line = rooms.lines().get(device.parent)
     if line is None:
         return []
     protocol = rooms.protocols().get(device.profile.protocol)
-    return [_frame(one, protocol) for one in reversed(line.trace.entries(device.id)[-MOST_FRAMES:])]
+    passed = line.trace.entries(device.id)
+    wanted = [one for one in passed if one.ms >= from_ms and (to_ms is None or one.ms <= to_ms)]
+    return [_frame(one, protocol) for one in reversed(wanted[-MOST_FRAMES:])]
 
 
 def _frame(entry: TraceEntry, protocol: Protocol | None) -> dict[str, Any]:

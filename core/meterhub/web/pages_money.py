@@ -15,6 +15,7 @@ from meterhub.money.room import Money
 from meterhub.texts import Texts, mark
 from meterhub.web import values
 from meterhub.web.order_steps import OrderView
+from meterhub.web.order_wire import wire_of
 from meterhub.web.pages import Site, holds
 from meterhub.web.pages_pay import order_view
 
@@ -150,6 +151,7 @@ class MoneyPages:
             order=view.order,
             amount=yuan(view.order["amount_fen"]),
             steps=view.steps(texts, self._titles(texts)),
+            wire=await wire_of(self._site.rooms, self._money, view, texts) if may("device.read", scope) else None,
             sentence=view.sentence(texts),
             tone=view.tone,
             attempts=[{**one, "shown": _tried(one["state"], texts)} for one in view.attempts],

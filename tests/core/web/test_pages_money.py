@@ -181,6 +181,9 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     html = await page(court, f"/orders/{no}")
     for words in ("delivery_done", "meter/a-101-1", f"T{no}00", "Acme Pay", "notice"):
         assert words in html
+    assert 'class="frame sent"' in html and 'class="frame received"' in html
+    run = re.search(r'href="(/runs/[^"]+)">Recharge<', html)[1]
+    assert "Recharge" in await page(court, run)
     for name in ("orders", "payments", "deliveries", "refunds", "accounts", "messages"):
         await page(court, f"/{name}")
     assert no in await page(court, f"/orders?q={no}")
@@ -202,6 +205,7 @@ async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_orde
     await log_in(court)
     assert "Nothing waits for you" in await page(court, "/cases")
     no, _ = await ordered(court, "a-102")
+    assert 'id="technical"' not in await page(court, f"/orders/{no}")
     court.company.pay(f"{no}00")
     real = court.hub.money.deliveries._ask
 
