@@ -36,6 +36,7 @@ STATES: Mapping[str, Mapping[str, str]] = {
     "failed": {"en": "Failed", "zh": "失败", "ja": "失敗"},
     "unknown": {"en": "In doubt", "zh": "结果未知", "ja": "結果不明"},
 }
+TONES = {"new": "info", "sending": "info", "sent": "ok", "delivered": "ok", "failed": "bad", "unknown": "warn"}
 FIELDS = (
     Field("id", {"en": "Number", "zh": "编号", "ja": "番号"}, search=True),
     Field("about", {"en": "About", "zh": "事由", "ja": "用件"}, search=True),
@@ -43,7 +44,7 @@ FIELDS = (
     Field("template", {"en": "Text", "zh": "模板", "ja": "文面"}, filter=True),
     Field(
         "state", {"en": "State", "zh": "状态", "ja": "状態"}, "choice",
-        choices=tuple(MessageState), choice_labels=STATES, filter=True,
+        choices=tuple(MessageState), choice_labels=STATES, choice_tones=TONES, filter=True,
     ),
     Field("notifier", {"en": "Company", "zh": "服务商", "ja": "事業者"}, filter=True),
     Field("reason", {"en": "Reason", "zh": "原因", "ja": "理由"}, search=True),

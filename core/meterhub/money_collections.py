@@ -123,11 +123,14 @@ REFUNDS = (
 
 
 def money_collections(store: Store) -> list[Collection]:
-    """The collections; whoever sees money sees that of the whole operator."""
+    """The collections; whoever sees money sees that of the whole operator.
+
+    A row leads to its order, that of an account to the tenant's page.
+    """
 
     def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
         source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
-        link = (lambda row: f"/orders/{row[order]}") if order else None
+        link = (lambda row: f"/orders/{row[order]}") if order else lambda row: str(row["link"])
         return Collection(name, title, fields, source, VIEW, group=GROUP, icon=icon, row_link=link)
 
     return [

@@ -25,12 +25,13 @@ def search_hint(collection: Collection, texts: Texts) -> str:
 def heads(columns: Sequence[Field], state: ListState, texts: Texts) -> list[dict[str, Any]]:
     """The column heads with their sort links."""
     found = []
-    for one in columns:
+    for place, one in enumerate(columns):
         down = state.sort == one.name
         sorted_by = "ascending" if down else "descending" if state.sort == f"-{one.name}" else ""
         href = state.url(sort=f"-{one.name}" if down else one.name) if one.sort else ""
         label = texts.pick(one.label)
-        found.append({"label": label, "href": href, "sorted": sorted_by, "num": one.type in ("number", "money")})
+        number = place > 0 and one.type in ("number", "money")
+        found.append({"label": label, "href": href, "sorted": sorted_by, "num": number})
     return found
 
 

@@ -132,8 +132,10 @@ class OrderView:
         return Step("sent", texts(mark("Being taken back out of the meter")), "at", row["created_ms"])
 
     def _message(self, row: Row, texts: Texts) -> Step:
-        if row["state"] == "done":
+        if row["told"] in ("sent", "delivered"):
             return Step("bell", texts(mark("Message sent")), "done", row["done_ms"])
+        if row["told"] == "failed":
+            return Step("bell", texts(mark("The message could not be sent")), "")
         if row["state"] == "no_way":
             return Step("bell", texts(mark("No message: none is set up")), "")
         return Step("bell", texts(mark("Message on its way")), "at")

@@ -217,6 +217,15 @@ class ListPages:
 
 _EMPTY = {
     "": mark("Entries appear here as soon as there are any."),
+    "orders": mark("An order appears here when a tenant pays on the page of the sticker, or the counter sells."),
+    "payments": mark("Payments appear here as soon as a payment company or the counter tells of one."),
+    "deliveries": mark("Paid credit on its way to a meter is listed here."),
+    "refunds": mark("To give money back, open the order and choose the payment."),
+    "accounts": mark("Accounts are opened for meters; each has a page on which its tenant pays."),
+    "messages": mark("Messages to tenants are listed here, with what became of each."),
+    "newcomers": mark("Collectors that dial in and are not in the site file appear here, with their first bytes."),
+    "searches": mark("Start a search on the page of a collector, under More commands."),
+    "found-meters": mark("Meters that a search has found are listed here until they are taken in."),
     "devices": mark("Add meters to the site file under meters: and restart the hub."),
     "meters": mark("Add meters to the site file under meters: and restart the hub."),
     "collectors": mark("Add collectors to the site file under collectors: and restart the hub."),

@@ -22,6 +22,25 @@ from meterhub.web.pages_pay import order_view
 CASES_SHOWN = 200
 PAPERS = {"58": mark("58 mm"), "80": mark("80 mm"), "a4": mark("A4")}
 VIEW = "money.view"
+EVENTS: Mapping[str, str] = {
+    "payment": mark("Paid"),
+    "applied": mark("Credited after all"),
+    "debt_paid": mark("Debt paid"),
+    "delivery_sent": mark("Sent to the meter"),
+    "delivery_done": mark("On the meter"),
+    "delivery_back": mark("Back from the meter"),
+    "refund_planned": mark("Set aside to be given back"),
+    "refund_done": mark("Given back"),
+    "refund_dropped": mark("Not given back"),
+}
+"""What the lines of an order in the ledger are called."""
+TOLD: Mapping[str, str] = {
+    "notice": mark("Notice of the company"),
+    "query": mark("Answer of the company"),
+    "bill": mark("Bill of the company"),
+    "cash": mark("Counter"),
+}
+"""Where the knowledge of a payment comes from."""
 TRIES: Mapping[str, tuple[str, str]] = {
     "new": ("off", mark("Being opened")),
     "pending": ("info", mark("Waits for the payer")),
@@ -154,15 +173,19 @@ class MoneyPages:
             wire=await wire_of(self._site.rooms, self._money, view, texts) if may("device.read", scope) else None,
             sentence=view.sentence(texts),
             tone=view.tone,
+            by=texts(mark("Tenant")) if view.order["created_by"] == "tenant" else view.order["created_by"],
             attempts=[{**one, "shown": _tried(one["state"], texts)} for one in view.attempts],
-            payments=[{**one, "yuan": yuan(one["amount_fen"])} for one in view.payments],
+            payments=[
+                {**one, "yuan": yuan(one["amount_fen"]), "told": _named(TOLD, one["source"], texts)}
+                for one in view.payments
+            ],
             refunds=[
                 {**one, "yuan": yuan(one["amount_fen"]), "shown": self._site.state("refunds", one["state"], texts)}
                 for one in view.refunds
             ],
             delivery=view.delivery,
             decisions=_decisions(view, texts),
-            lines=[{**one, "yuan": yuan(one["fen"])} for one in lines],
+            lines=[{**one, "yuan": yuan(one["fen"]), "event": _named(EVENTS, one["kind"], texts)} for one in lines],
             cases=[_told(one, texts) for one in cases if one["solved_ms"] is None],
             decides=may("money.decide", scope),
             papers=PAPERS,
@@ -172,6 +195,10 @@ class MoneyPages:
     def _titles(self, texts: Texts) -> Mapping[str, str]:
         titles = {one.type.name: texts.pick(one.type.title) for one in self._money.merchants}
         return {**titles, "cash": texts(mark("Cash"))}
+
+
+def _named(names: Mapping[str, str], word: str, texts: Texts) -> str:
+    return texts(names[word]) if word in names else word
 
 
 def _tried(state: str, texts: Texts) -> Markup:

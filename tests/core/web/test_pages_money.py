@@ -16,7 +16,9 @@ from aiohttp.test_utils import TestClient, TestServer
 from meterhub.clock import Clock
 from meterhub.people.commands import Maintainer
 from meterhub.testing.house import Sim, SimulatedHub, make_site
+from meterhub.texts import texts_for
 from meterhub.web.app import build_app
+from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import setup_pages
 
 MONEY = Path(__file__).parents[1] / "money"
@@ -179,14 +181,16 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     await until(court, no, "Done. Thank you.")
     await log_in(court)
     html = await page(court, f"/orders/{no}")
-    for words in ("delivery_done", "meter/a-101-1", f"T{no}00", "Acme Pay", "notice"):
+    for words in ("On the meter", "meter/a-101-1", f"T{no}00", "Acme Pay", "Notice of the company", "tone-ok"):
         assert words in html
     assert 'class="frame sent"' in html and 'class="frame received"' in html
     run = re.search(r'href="(/runs/[^"]+)">Recharge<', html)[1]
     assert "Recharge" in await page(court, run)
     for name in ("orders", "payments", "deliveries", "refunds", "accounts", "messages"):
         await page(court, f"/{name}")
-    assert no in await page(court, f"/orders?q={no}")
+    listed = await page(court, f"/orders?q={no}")
+    assert no in listed and '<span class="status tone-ok">' in listed
+    assert 'href="/pay/' in await page(court, "/accounts")
     csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
     first = await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="58")
     text = await first.text()
@@ -261,3 +265,18 @@ async def test_the_proof_of_a_night_is_a_page_and_a_signed_file(court):
     public = (court.hub.site.hub.data / "proofs" / "proof.pub").read_text()
     assert verify(public, content, signature)
     await page(court, "/proofs/2026-01-09", 404)
+
+
+@pytest.mark.parametrize(
+    "row, label, at",
+    [
+        ({"state": "done", "told": "delivered", "done_ms": 5}, "Message sent", "done"),
+        ({"state": "done", "told": "failed", "done_ms": 5}, "The message could not be sent", ""),
+        ({"state": "waiting", "told": None, "done_ms": None}, "Message on its way", "at"),
+        ({"state": "no_way", "told": None, "done_ms": None}, "No message: none is set up", ""),
+    ],
+)
+def test_the_timeline_never_says_of_a_failed_message_that_it_was_sent(row, label, at):
+    order = {"state": "fulfilled", "created_ms": 1, "paid_ms": 2, "done_ms": 3}
+    last = OrderView(order, [], [], [], None, [row]).steps(texts_for("en"), {})[-1]
+    assert (last.label, last.at) == (label, at)

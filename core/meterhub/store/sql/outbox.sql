@@ -16,5 +16,6 @@ update outbox set next_ms = case when next_ms > :now_ms then :now_ms else next_m
 where kind = :kind and key = :key and state = 'waiting';
 
 -- name: outbox.of_order
--- What was put out for an order.
-select * from outbox where key = :order_no or key like :order_no || '/%' order by id;
+-- What was put out for an order; ``told`` is how far a message is, null before it was looked at.
+select *, (select state from messages where messages.key = outbox.key) as told
+from outbox where key = :order_no or key like :order_no || '/%' order by id;
