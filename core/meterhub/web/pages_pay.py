@@ -173,6 +173,10 @@ class PayPages:
         now_ms = self._site.rooms.clock.now()
         if account["mode"] == Mode.METER:
             shown, ms = self._meter_balance(account["meter"])
+            # What the meter said after a credit is newer than its next reading.
+            for told in await self._money.all("money.balance_told", account=account["id"]):
+                if told["confirmed_ms"] > (ms or 0):
+                    shown, ms = told["balance_after"], told["confirmed_ms"]
             return {"left": shown, "owed": yuan(owed) if owed else "", "source": "meter", "ms": ms}
         left = yuan(books.get(ledger.prepaid(account["id"]), 0)) if account["mode"] == Mode.SERVER else None
         return {"left": left, "owed": yuan(owed) if owed else "", "source": "books", "ms": now_ms}
@@ -180,7 +184,9 @@ class PayPages:
     def _meter_balance(self, meter: str) -> tuple[str | None, int | None]:
         device = self._site.rooms.estate.get(meter)
         for entity in device.entities if device is not None else ():
-            if entity.definition.meaning == "balance" and entity.state is not None:
+            # A meter may tell what is left as energy too; that is no money.
+            known = entity.definition
+            if known.meaning == "balance" and known.kind == "money" and entity.state is not None:
                 shown = entity.shown
                 return None if shown is None else str(shown), entity.state.measured_ms
         return None, None

@@ -174,11 +174,22 @@ async def test_notices_are_taken_without_login_and_forgeries_leave_no_trace(cour
     assert await court.hub.money.all("cases.open", operator="main", most=9) == []
 
 
+async def test_energy_that_is_left_is_not_shown_as_money(court):
+    estate = court.hub.estate
+    meter = estate["a-101"]
+    for key, scaled in (("remaining_energy", 19_566), ("remaining_amount", 12_761)):
+        estate.set(meter.entity(key), scaled)
+    html = await page(court, "/pay/a-101")
+    assert "<b>127.61</b>" in html and "195.66" not in html
+
+
 async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(court):
     no, _ = await ordered(court)
     court.company.pay(f"{no}00")
     await notify(court, f"paid {no}00")
     await until(court, no, "Done. Thank you.")
+    (told,) = await court.hub.money.all("money.delivery_of_order", order_no=no)
+    assert f"<b>{told['balance_after']}</b>" in await page(court, "/pay/a-101")
     await log_in(court)
     html = await page(court, f"/orders/{no}")
     for words in ("On the meter", "meter/a-101-1", f"T{no}00", "Acme Pay", "Notice of the company", "tone-ok"):

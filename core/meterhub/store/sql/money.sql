@@ -23,6 +23,11 @@ select * from orders where account = :account and client_key = :client_key;
 select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0) as n
 from orders where account = :account;
 
+-- name: money.balance_told
+-- What the meter of an account said after its last credit or refund.
+select balance_after, confirmed_ms from deliveries
+where account = :account and state = 'confirmed' and balance_after is not null order by confirmed_ms desc limit 1;
+
 -- name: money.orders_of_account
 -- The newest orders of an account.
 select o.*, d.state as delivery_state, d.number, d.confirmed_ms, d.needs_person from orders o
