@@ -19,8 +19,8 @@ from meterhub import cli, hookspecs
 from meterhub.clock import Clock
 from meterhub.config.fields import describe, fields_of
 from meterhub.config.site_schema import SECTIONS
+from meterhub.estate.meter_actions import MeterActions
 from meterhub.field.link import LinkType
-from meterhub.meter_actions import MeterActions
 from meterhub.plugin_score import RULES
 from meterhub.plugins import Plugins
 

@@ -16,7 +16,7 @@ from meterhub.devices.states import Estate
 from meterhub.devices.vectors import vector_mistakes
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.hub import load_registry, offered_actions
-from meterhub.money_room import open_merchants
+from meterhub.office.money_room import open_merchants
 from meterhub.plugins import Plugins, PluginState
 from meterhub.registry import Registry, flat
 from meterhub.scheduled_actions import with_actions

@@ -18,36 +18,36 @@ from meterhub.actions import Action, Actions
 from meterhub.assembly import Field, LinkPlan, build_devices, build_field, plan_links
 from meterhub.bus import Bus, Listener
 from meterhub.clock import Clock
-from meterhub.collection_people import people_collections
 from meterhub.collections import Collection
 from meterhub.config.entries import ScheduleEntry, Site
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
-from meterhub.estate_collections import estate_collections
+from meterhub.estate.collections import estate_collections
+from meterhub.estate.finding import Finder
+from meterhub.estate.line_doctor import LineDoctor
+from meterhub.estate.meter_actions import MeterActions
+from meterhub.estate.meter_book import MeterBook
+from meterhub.estate.pairing import Pairing
+from meterhub.estate.probing import Probing
+from meterhub.estate.spell_book import SpellBook
+from meterhub.estate.stored_states import record, restore
+from meterhub.estate.targets import select
 from meterhub.field.flow import Flow
 from meterhub.field.line import Line
-from meterhub.finding import Finder
-from meterhub.line_doctor import LineDoctor
-from meterhub.message_room import message_collection, open_messages
-from meterhub.meter_actions import MeterActions
-from meterhub.meter_book import MeterBook
 from meterhub.money.room import Money
-from meterhub.money_collections import money_collections
-from meterhub.money_room import open_merchants, open_money
-from meterhub.pairing import Pairing
+from meterhub.office.message_room import message_collection, open_messages
+from meterhub.office.money_collections import money_collections
+from meterhub.office.money_room import open_merchants, open_money
+from meterhub.office.people_collections import people_collections
 from meterhub.people.people import People
 from meterhub.plugins import Plugin, Plugins
-from meterhub.probing import Probing
 from meterhub.registry import Registry, build_registry, flat
 from meterhub.scheduled_actions import with_actions
 from meterhub.schedules import Schedule, Schedules, StoredDueRows
-from meterhub.spell_book import SpellBook
 from meterhub.store.recorder import Recorder
 from meterhub.store.sqlite import SqliteStore
-from meterhub.stored_states import record, restore
-from meterhub.targets import select
 from meterhub.tasks import Tasks
 from meterhub.web.rooms import Rooms
 

@@ -18,9 +18,9 @@ from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.config.entries import Site
 from meterhub.config.site import load_site
-from meterhub.demo import silent_meters, write_site
-from meterhub.demo_history import remember
-from meterhub.demo_money import open_accounts
+from meterhub.demo.history import remember
+from meterhub.demo.money import open_accounts
+from meterhub.demo.site import silent_meters, write_site
 from meterhub.hub import Hub
 from meterhub.people.commands import Maintainer
 from meterhub.tasks import Tasks

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
-from meterhub import message_room
 from meterhub.assembly import LinkPlan, build_devices, line_config
 from meterhub.clock import Clock
 from meterhub.config.entries import LineEntry, Site
@@ -13,7 +12,8 @@ from meterhub.devices.device import Device
 from meterhub.errors import ConfigError
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import load_plugins
-from meterhub.money_room import simulated_companies
+from meterhub.office import message_room
+from meterhub.office.money_room import simulated_companies
 from meterhub.registry import Registry
 from meterhub.sim.wire import Wire
 from meterhub.sim.world import World

@@ -16,9 +16,9 @@ from meterhub.devices.entity import EntityDef, Quality, Role
 from meterhub.devices.profile import Profile
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate, StatesChanged
+from meterhub.estate.meter_actions import MeterActions
 from meterhub.field.dialogue import CommandReply
 from meterhub.field.line import Line, LineConfig
-from meterhub.meter_actions import MeterActions
 from meterhub.sim.wire import Wire
 from meterhub.sim.world import World
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from meterhub.config.cross import check_link_types, check_profiles
 from meterhub.config.site import check_options, load_site
 from meterhub.config.types import host_port, packet, seconds
-from meterhub.demo import site_text
+from meterhub.demo.site import site_text
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.line_config import LineConfig
 

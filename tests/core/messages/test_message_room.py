@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from meterhub.errors import BadInput
-from meterhub.message_room import telephone
+from meterhub.office.message_room import telephone
 from meterhub.web.app import build_app
 
 SITE = """

@@ -18,13 +18,13 @@ from meterhub.action_journal import StoredRuns
 from meterhub.actions import Action, Actions, Danger, System
 from meterhub.bus import Bus
 from meterhub.clock import Clock
-from meterhub.collection_people import people_collections
 from meterhub.collections import Collection, Field, Page, Query, Source
 from meterhub.devices.device import Device, Status
 from meterhub.devices.entity import EntityDef, Quality
 from meterhub.devices.profile import Profile
 from meterhub.devices.states import Estate
 from meterhub.errors import Conflict, NotFound, Refused
+from meterhub.office.people_collections import people_collections
 from meterhub.people.people import People
 from meterhub.store.sqlite import SqliteStore
 from meterhub.tasks import Tasks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import voluptuous as vol
 
-from meterhub.meter_commands import COMMANDS
+from meterhub.estate.meter_commands import COMMANDS
 from meterhub.web.forms import PARAMETERS
 
 

@@ -9,10 +9,10 @@ import pytest
 from dlt645_models import FILES, World, edition, meter, protocol
 
 from meterhub.errors import NoAnswer
+from meterhub.estate.probing import Probing
 from meterhub.field.dialogue import rehearse
 from meterhub.field.line import Line, LineConfig
 from meterhub.field.link import LinkFacts
-from meterhub.probing import Probing
 from meterhub.sim.wire import Wire
 from meterhub.sim.world import World as LivingWorld
 from meterhub.testing.conformance_protocol import talk

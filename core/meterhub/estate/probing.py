@@ -10,10 +10,10 @@ import voluptuous as vol
 
 from meterhub.actions import Action, Call
 from meterhub.errors import BadInput, NoAnswer
+from meterhub.estate.finding import Finder
 from meterhub.field.dialogue import Dialogue
 from meterhub.field.line import Job, Line, Priority
 from meterhub.field.protocol import Protocol
-from meterhub.finding import Finder
 
 Findings = Sequence[Mapping[str, Any]]
 SPEEDS = (2400, 1200, 9600, 4800)

@@ -8,9 +8,9 @@ from typing import Any
 
 from meterhub.actions import Actor
 from meterhub.clock import Clock
-from meterhub.collection_table import TableSource
 from meterhub.collections import Collection, Field
 from meterhub.errors import BadInput, NotAllowed, NotFound
+from meterhub.office.collection_table import TableSource
 from meterhub.people.passwords import check_password
 from meterhub.people.people import People
 from meterhub.people.roles import BUILT_IN

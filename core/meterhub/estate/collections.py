@@ -44,7 +44,7 @@ COLLECTOR_FIELDS = (
 
 
 class Book(Protocol):
-    """Where meters are kept that no site file has: a ``meterhub.meter_book.MeterBook``."""
+    """Where meters are kept that no site file has: a ``meterhub.estate.meter_book.MeterBook``."""
 
     async def add(self, actor: Actor, values: Mapping[str, Any]) -> Device:
         """Take a meter in."""

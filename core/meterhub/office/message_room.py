@@ -10,7 +10,6 @@ import voluptuous as vol
 
 from meterhub.actions import Action, Actions, Call, Danger
 from meterhub.clock import Clock
-from meterhub.collection_table import TableSource
 from meterhub.collections import Collection, Field
 from meterhub.config.types import HostPort
 from meterhub.errors import BadInput, NotAllowed, NotFound
@@ -18,6 +17,7 @@ from meterhub.messages.desk import KIND, Address, Addressed, MessageDesk, direct
 from meterhub.messages.notifier import MessageState, Notifier
 from meterhub.money.amount import yuan
 from meterhub.money.outbox import Outbox
+from meterhub.office.collection_table import TableSource
 from meterhub.people.user import operator_of
 from meterhub.plugins import Plugins
 from meterhub.sim.world import World

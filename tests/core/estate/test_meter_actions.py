@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from meterhub.errors import NoAnswer, Refused
+from meterhub.estate.meter_actions import MeterActions
 from meterhub.field.dialogue import CommandReply
-from meterhub.meter_actions import MeterActions
 
 OWN = 2400
 

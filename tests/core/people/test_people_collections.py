@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from crowd import HOME, PASSWORD, Everybody
 
-from meterhub.collection_people import people_collections
 from meterhub.collections import Collection, Query
 from meterhub.errors import BadInput, NotAllowed, NotFound, NotLoggedIn
+from meterhub.office.people_collections import people_collections
 from meterhub.people.people import People
 from meterhub.people.user import User
 from meterhub.store.sqlite import SqliteStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meterhub.actions import System
 from meterhub.cause import Cause
-from meterhub.demo import PREPAID_PROFILE
+from meterhub.demo.site import PREPAID_PROFILE
 from meterhub.hub import Hub
 
 MOST = 12

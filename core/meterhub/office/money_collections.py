@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meterhub.collection_table import TableSource
 from meterhub.collections import Collection, Field
+from meterhub.office.collection_table import TableSource
 from meterhub.store.engine import Store
 from meterhub.texts import mark
 

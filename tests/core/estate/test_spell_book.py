@@ -7,7 +7,7 @@ import asyncio
 from meterhub.bus import Bus
 from meterhub.devices.states import Estate
 from meterhub.errors import StoreError
-from meterhub.spell_book import ALIVE_EVERY_S, SpellBook
+from meterhub.estate.spell_book import ALIVE_EVERY_S, SpellBook
 
 
 class FullAtFirst:

@@ -13,8 +13,8 @@ from meterhub.cause import Cause
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Poll, Reader, explain
 from meterhub.errors import MeterHubError, Refused
+from meterhub.estate.meter_commands import COMMANDS, Command
 from meterhub.field.line import Priority
-from meterhub.meter_commands import COMMANDS, Command
 
 SWEEP_DEADLINE_S = 900.0
 """A scheduled read that could not be sent within a quarter of an hour is stale: the next sweep replaces it."""

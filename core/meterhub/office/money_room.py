@@ -17,7 +17,7 @@ from meterhub.money.asking import Answer, Ask
 from meterhub.money.merchants import Merchant, Merchants
 from meterhub.money.policy import LateRule, Policy
 from meterhub.money.room import Money, Outside
-from meterhub.money_actions import MoneyActions
+from meterhub.office.money_actions import MoneyActions
 from meterhub.people.audit import Entry
 from meterhub.people.people import People
 from meterhub.plugins import Plugins
