@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -49,7 +50,7 @@ class Courier:
     taken: Callable[[int, bytes], bool]
     log: deque[Delivered] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     _session: aiohttp.ClientSession | None = None
-    _held: asyncio.Event | None = None
+    _held: list[asyncio.Event] = field(default_factory=list)
 
     def send(self, operation: str, key: str, make: Callable[[], Letter]) -> None:
         """Deliver in the background; ``make`` writes the letter anew for each try, with a fresh signature."""
@@ -68,28 +69,36 @@ class Courier:
             await self.world.clock.sleep(self.world.wait_s(gap_s))
             if await self._copies(operation, key, make):
                 break
-        if self._held is not None:
-            self._held.set()
+        for held in self._held:
+            held.set()
+        self._held.clear()
 
     async def _delays(self, operation: str) -> None:
         if (late := self.faults.take(operation, Fault.LATE)) is not None:
             await self.world.clock.sleep(self.world.wait_s(late.seconds))
-        if self.faults.take(operation, Fault.SWAPPED):
-            held = self._held = asyncio.Event()
-            await held.wait()
-            self._held = None
+        if (swapped := self.faults.take(operation, Fault.SWAPPED)) is not None:
+            held = asyncio.Event()
+            self._held.append(held)
+            with suppress(TimeoutError):  # when nothing comes after it, it goes alone
+                async with self.world.clock.timeout(self.world.wait_s(swapped.seconds)):
+                    await held.wait()
 
     async def _copies(self, operation: str, key: str, make: Callable[[], Letter]) -> bool:
         letter = make()
         for kind, wrong in ((Fault.FORGED, letter.forged), (Fault.PROBE, letter.probe)):
             if wrong is not None and self.faults.take(operation, kind):
-                await self._post(f"{operation} {kind}", key, wrong)
+                await self.hand_over(f"{operation} {kind}", key, wrong)
         if not self.faults.take(operation, Fault.TWICE):
-            return await self._post(operation, key, letter)
-        both = await asyncio.gather(self._post(operation, key, letter), self._post(operation, key, make()))
-        return await self._post(operation, key, make()) and all(both)
+            taken = (await self.hand_over(operation, key, letter)).taken
+            if (replayed := self.faults.take(operation, Fault.REPLAYED) if taken else None) is not None:
+                await self.world.clock.sleep(self.world.wait_s(replayed.seconds))
+                await self.hand_over(f"{operation} {Fault.REPLAYED}", key, letter)
+            return taken
+        both = await asyncio.gather(self.hand_over(operation, key, letter), self.hand_over(operation, key, make()))
+        return all(one.taken for one in (*both, await self.hand_over(operation, key, make())))
 
-    async def _post(self, operation: str, key: str, letter: Letter) -> bool:
+    async def hand_over(self, operation: str, key: str, letter: Letter) -> Delivered:
+        """Deliver one letter once and say how that ended."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S))
         status, taken = 0, False
@@ -100,5 +109,6 @@ class Courier:
                 status, taken = response.status, self.taken(response.status, await response.content.read(4096))
         except (aiohttp.ClientError, TimeoutError, OSError):
             pass  # no answer: the next try comes by the schedule
-        self.log.append(Delivered(operation, key, status, taken))
-        return taken
+        found = Delivered(operation, key, status, taken)
+        self.log.append(found)
+        return found

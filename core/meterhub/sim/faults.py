@@ -49,9 +49,13 @@ class Fault(StrEnum):
     TWICE = "twice"
     """A notice comes in two copies at once, and again after the answer."""
     SWAPPED = "swapped"
-    """A notice waits until the one after it has been delivered."""
+    """A notice waits until the one after it has been delivered, ``seconds`` at most."""
     DROPPED = "dropped"
     """A notice never comes."""
+    REPLAYED = "replayed"
+    """A notice that was taken comes once more after ``seconds``, byte for byte the same, as a thief would send it."""
+    SKEWED = "skewed"
+    """The company's clock is ``seconds`` ahead (behind when negative), for one call or one notice."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,8 @@
 
 Programs of the companies themselves can be pointed at it. It lives in the hub's own time, because signatures have one;
 only the gaps between notices shrink with the world's speed. Whoever reaches it can do everything, so it listens on
-loopback only. ``POST /sandbox/faults`` plans a fault, ``DELETE`` forgets those planned.
+loopback only. ``POST /sandbox/faults`` plans a fault, ``DELETE`` forgets those planned. ``POST /sandbox/notice`` with
+``{"out_trade_no": …, "change": {…}}`` sends a notice of a payment with other fields in it, rightly signed all the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from meterhub.config.types import HostPort
 from meterhub.errors import BadInput, ConfigError
-from meterhub.sim.courier import Courier
+from meterhub.sim.courier import Courier, Letter
 from meterhub.sim.faults import Fault, Faults
 from meterhub.sim.world import World
 from meterhub.tasks import Tasks
@@ -44,6 +45,10 @@ class SandboxGateway:
         """The company's own routes."""
         return []
 
+    def changed_notice(self, no: str, change: Mapping[str, object]) -> Letter | None:
+        """A notice of the payment ``no`` with ``change`` in it, rightly signed; None when nothing can be told of it."""
+        return None
+
     async def start(self, listen: HostPort) -> str:
         """Listen, and return the base address. Raises ``ConfigError`` where others could reach it or one listens."""
         if listen.host not in LOOPBACK:
@@ -51,6 +56,7 @@ class SandboxGateway:
         app = web.Application(client_max_size=LARGEST_REQUEST)
         app.add_routes(self.routes())
         app.add_routes([web.post("/sandbox/faults", self._plan), web.delete("/sandbox/faults", self._forget)])
+        app.add_routes([web.post("/sandbox/notice", self._tell)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, listen.host, listen.port)
@@ -100,17 +106,36 @@ class SandboxGateway:
 
     async def _plan(self, request: web.Request) -> web.Response:
         try:
-            content = json.loads(await request.read())
-            if not isinstance(content, Mapping):
-                raise BadInput("a JSON object is needed")
-            self.faults.add_from(content)
-        except (ValueError, BadInput) as error:
+            self.faults.add_from(await _object(request))
+        except BadInput as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({})
+
+    async def _tell(self, request: web.Request) -> web.Response:
+        try:
+            content = await _object(request)
+        except BadInput as error:
+            return web.json_response({"error": str(error)}, status=400)
+        no, change = str(content.get("out_trade_no", "")), content.get("change", {})
+        letter = self.changed_notice(no, change) if isinstance(change, Mapping) else None
+        if letter is None:
+            return web.json_response({"error": f"nothing can be told of {no}"}, status=404)
+        found = await self.courier.hand_over("told", no, letter)
+        return web.json_response({"status": found.status, "taken": found.taken})
 
     async def _forget(self, _: web.Request) -> web.Response:
         self.faults.clear()
         return web.json_response({})
+
+
+async def _object(request: web.Request) -> Mapping[str, object]:
+    try:
+        content = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, Mapping):
+        raise BadInput("a JSON object is needed")
+    return content
 
 
 def page(title: str, body: str) -> web.Response:

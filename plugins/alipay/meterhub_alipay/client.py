@@ -34,7 +34,7 @@ class Client:
 
     def params(self, method: str, content: Mapping[str, Any], **more: str) -> dict[str, str]:
         """The parameters of a call, not yet signed; the time is Beijing's whatever the host's zone."""
-        keys = self.keys
+        keys, text = self.keys, json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         found = {
             "app_id": self._account.app_id,
             "method": method,
@@ -45,7 +45,8 @@ class Client:
             "version": "1.0",
             "app_cert_sn": keys.app_number,
             "alipay_root_cert_sn": keys.root_number,
-            "biz_content": json.dumps(content, ensure_ascii=False, separators=(",", ":")),
+            "encrypt_type": "AES" if keys.aes else "",
+            "biz_content": crypto.encrypt_content(text, keys.aes) if keys.aes else text,
             **more,
         }
         return {name: value for name, value in found.items() if value}
@@ -59,7 +60,7 @@ class Client:
         raw = await self._post(self.params(method, content, **more))
         where = str(content.get("out_trade_no") or method)
         try:
-            answer = crypto.read_answer(raw, crypto.node_of(method), self.keys.alipay)
+            answer = crypto.read_answer(raw, crypto.node_of(method), self.keys.alipay, self.keys.aes)
         except NotGenuine as error:
             self._look_for_certificate(raw)
             raise ProviderUnknown(

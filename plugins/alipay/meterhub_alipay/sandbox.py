@@ -6,9 +6,8 @@ without one. See ``meterhub.sim.gateway`` for faults on demand.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from Crypto.PublicKey.RSA import RsaKey
 
-from meterhub import beijing, rsa_keys
+from meterhub import beijing
 from meterhub.certificates import Certificate
 from meterhub.money.amount import yuan
 from meterhub.sim.courier import Letter
@@ -25,7 +24,9 @@ from meterhub.sim.gateway import SandboxGateway, page
 from meterhub.sim.world import World
 from meterhub_alipay import crypto
 from meterhub_alipay.sandbox_methods import Methods
-from meterhub_alipay.sandbox_trades import MOST, SUCCESS, WAIT, Refusal, Trade
+from meterhub_alipay.sandbox_notices import fields_of, letter_of
+from meterhub_alipay.sandbox_trades import MOST, WAIT, Refusal, Trade
+from meterhub_alipay.sandbox_wire import content_of, failure, params_of, signed, unsigned
 
 MINUTE_S, HOUR_S = 60, 3600
 SCHEDULE_S = (4 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S, HOUR_S, 2 * HOUR_S, 6 * HOUR_S, 15 * HOUR_S)
@@ -33,12 +34,14 @@ CLOCK_TOLERANCE_MS = 24 * HOUR_S * 1000
 TICK_S = 20.0
 EARLY_S = 0.3
 PAGES = {"alipay.trade.wap.pay", "alipay.trade.page.pay"}
-MESSAGES = {"10000": "Success", "20000": "Service Currently Unavailable", "40002": "Invalid Arguments"}
 
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Whom the gateway serves. ``alipay`` is Alipay's private key, ``certificate`` its certificate in that mode."""
+    """Whom the gateway serves. ``alipay`` is Alipay's private key, ``certificate`` its certificate in that mode.
+
+    Requests must name ``app_number``, and ``root_number`` unless that is "". ``aes_key`` is for encrypted content.
+    """
 
     app_id: str
     seller_id: str
@@ -46,6 +49,8 @@ class Merchant:
     alipay: RsaKey
     certificate: Certificate | None = None
     app_number: str = ""
+    root_number: str = ""
+    aes_key: bytes = field(default=b"", repr=False)
 
 
 class AlipaySandbox(SandboxGateway):
@@ -106,34 +111,47 @@ class AlipaySandbox(SandboxGateway):
         if not trade.notify_url:
             return
         merchant = self.merchants[trade.app_id]
-        fields = _notice_fields(trade, merchant, refund_no, self.world.clock.now())
+        operation = "refund" if refund_no else "payment"
+        fields = fields_of(trade, merchant, refund_no, self.world.clock.now())
         fields["notify_id"] = f"{beijing.day(self.world.clock.now())}{self._random.getrandbits(80):024x}"
-        self.courier.send("refund" if refund_no else "payment", trade.no, lambda: self._letter(trade, merchant, fields))
 
-    def _letter(self, trade: Trade, merchant: Merchant, fields: Mapping[str, str]) -> Letter:
-        fresh = {**fields, "notify_time": beijing.text(self.world.clock.now())}
-        signature = {"sign_type": "RSA2", "sign": crypto.sign_notice(fresh, merchant.alipay)}
-        if merchant.certificate is not None:
-            signature["alipay_cert_sn"] = crypto.certificate_number(merchant.certificate)
-        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
-        forged = urlencode({**fresh, "total_amount": "0.01", "trade_no": "0", **signature}).encode()
-        body = urlencode({**fresh, **signature}).encode()
-        return Letter(trade.notify_url, headers, body, forged=Letter(trade.notify_url, headers, forged))
+        def letter() -> Letter:
+            return letter_of(fields, trade.notify_url, merchant, self._now_ms(operation))
+
+        self.courier.send(operation, trade.no, letter)
+
+    def _now_ms(self, operation: str) -> int:
+        """The gateway's own time."""
+        skewed = self.faults.take(operation, Fault.SKEWED)
+        return self.world.clock.now() + (int(skewed.seconds * 1000) if skewed else 0)
+
+    def changed_notice(self, no: str, change: Mapping[str, object]) -> Letter | None:
+        """See ``SandboxGateway``; a field that is changed to null is left out."""
+        trade = next((one for one in self.trades if one.no == no and one.status), None)
+        if trade is None or not trade.notify_url:
+            return None
+        now_ms = self.world.clock.now()
+        merchant = self.merchants[trade.app_id]
+        fields = {**fields_of(trade, merchant, "", now_ms), "notify_id": f"{self._random.getrandbits(80):032x}"}
+        changed = {name: str(value) for name, value in {**fields, **change}.items() if value is not None}
+        return letter_of(changed, trade.notify_url, merchant, now_ms)
 
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        params = {**request.query, **{name: str(value) for name, value in form.items()}}
+        params = await params_of(request)
         method = params.get("method", "")
         merchant = self.merchants.get(params.get("app_id", ""))
         reason = self._refusal(merchant, params)
         if merchant is None or reason:
-            return _unsigned(crypto.node_of(method), reason)
-        content = json.loads(params.get("biz_content") or "{}")
+            return unsigned(method, reason)
+        try:
+            content = content_of(params, merchant)
+        except Refusal as refusal:
+            return unsigned(method, str(refusal))
         if method in PAGES:
             return self._to_cashier(merchant, content, params)
 
         async def work() -> web.Response:
-            return await self._answer(merchant, method, content, params)
+            return signed(merchant, params, await self._answer(merchant, method, content, params), self.faults)
 
         return await self.carried_out(request, method, work)
 
@@ -145,43 +163,30 @@ class AlipaySandbox(SandboxGateway):
             return "isv.invalid-signature"
         if params.get("app_cert_sn", "") != merchant.app_number:
             return "isv.app-cert-not-exist"
+        if merchant.root_number and params.get("alipay_root_cert_sn") != merchant.root_number:
+            return "isv.invalid-alipay-root-cert-sn"
         sent_ms = beijing.ms(params.get("timestamp", ""))
-        if sent_ms is None or abs(sent_ms - self.world.clock.now()) > CLOCK_TOLERANCE_MS:
+        if sent_ms is None or abs(sent_ms - self._now_ms(params.get("method", ""))) > CLOCK_TOLERANCE_MS:
             return "isv.invalid-timestamp"
-        try:
-            return "" if isinstance(json.loads(params.get("biz_content") or "{}"), dict) else "isv.invalid-parameter"
-        except ValueError:
-            return "isv.invalid-parameter"
+        return ""
 
     async def _answer(
         self, merchant: Merchant, method: str, content: Mapping[str, Any], params: Mapping[str, str]
-    ) -> web.Response:
+    ) -> dict[str, Any]:
         if self.faults.take(method, Fault.BUSY):
-            return self._signed(merchant, method, _failure("20000", "isp.unknow-error"))
+            return failure("20000", "isp.unknow-error")
         if self.faults.take(method, Fault.LIMIT):
-            return self._signed(merchant, method, _failure("40005", "isv.app-call-limited"))
+            return failure("40005", "isv.app-call-limited")
         try:
             found = self.methods.call(merchant, method, content, params)
         except Refusal as refusal:
             code = "40002" if str(refusal).startswith("isv.") else "40004"
-            return self._signed(merchant, method, {**_failure(code, str(refusal)), **_zeros(method, content)})
+            return {**failure(code, str(refusal)), **_zeros(method, content)}
         if self.faults.take(method, Fault.EARLY):
             trade = self.methods.trades.asked(merchant.app_id, str(content.get("out_trade_no")))
             if trade is not None and self.approve(trade):
                 await self.world.clock.sleep(EARLY_S)
-        return self._signed(merchant, method, {"code": "10000", "msg": "Success", **found})
-
-    def _signed(self, merchant: Merchant, method: str, content: Mapping[str, Any]) -> web.Response:
-        node, text = crypto.node_of(method), _written(content)
-        if self.faults.take(method, Fault.UNSIGNED):
-            return _text(f'{{"{node}":{text}}}')
-        sign = rsa_keys.sign(merchant.alipay, text.encode())
-        if self.faults.take(method, Fault.FORGED):
-            text = _written({**content, "code": "10000", "total_amount": "0.01"})
-        number = ""
-        if merchant.certificate is not None:
-            number = f'"alipay_cert_sn":"{crypto.certificate_number(merchant.certificate)}",'
-        return _text(f'{{"{node}":{text},{number}"sign":"{sign}"}}')
+        return {"code": "10000", "msg": "Success", **found}
 
     def _to_cashier(self, merchant: Merchant, content: Mapping[str, Any], params: Mapping[str, str]) -> web.Response:
         try:
@@ -247,32 +252,6 @@ class AlipaySandbox(SandboxGateway):
                     self.notify(trade)
 
 
-def _notice_fields(trade: Trade, merchant: Merchant, refund_no: str, now_ms: int) -> dict[str, str]:
-    amount = yuan(trade.amount_fen)
-    fields = {
-        "notify_type": "trade_status_sync", "app_id": trade.app_id, "auth_app_id": trade.app_id, "charset": "utf-8",
-        "version": "1.0", "trade_no": trade.trade_no, "out_trade_no": trade.no, "buyer_id": "2088000000000001",
-        "buyer_logon_id": "san***@sandbox.example", "seller_id": merchant.seller_id, "trade_status": trade.status,
-        "total_amount": amount, "receipt_amount": amount, "invoice_amount": amount, "buyer_pay_amount": amount,
-        "point_amount": "0.00", "subject": trade.subject, "body": trade.body,
-        "gmt_create": beijing.text(trade.created_ms),
-        "gmt_payment": beijing.text(trade.paid_ms) if trade.paid_ms else "",
-        "fund_bill_list": json.dumps([{"amount": amount, "fundChannel": "PCREDIT"}]),
-        "passback_params": trade.passback,
-    }  # fmt: skip
-    if trade.refunds:
-        fields |= {"refund_fee": yuan(trade.refunded_fen), "gmt_refund": f"{beijing.text(now_ms)}.123"}
-    if refund_no:
-        fields["out_biz_no"] = refund_no
-    if trade.status not in (WAIT, SUCCESS):
-        fields["gmt_close"] = beijing.text(now_ms)
-    return fields
-
-
-def _failure(code: str, reason: str) -> dict[str, Any]:
-    return {"code": code, "msg": MESSAGES.get(code, "Business Failed"), "sub_code": reason, "sub_msg": reason}
-
-
 def _zeros(method: str, content: Mapping[str, Any]) -> dict[str, str]:
     """A query that failed carries amounts all the same."""
     if method != "alipay.trade.query":
@@ -280,15 +259,3 @@ def _zeros(method: str, content: Mapping[str, Any]) -> dict[str, str]:
     zero = "0.00"
     no = str(content.get("out_trade_no", ""))
     return {"out_trade_no": no, "buyer_pay_amount": zero, "invoice_amount": zero, "receipt_amount": zero}
-
-
-def _written(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
-
-
-def _text(text: str) -> web.Response:
-    return web.Response(text=text, content_type="text/html", charset="utf-8")
-
-
-def _unsigned(node: str, reason: str) -> web.Response:
-    return _text(f'{{"{node}":{_written(_failure("40002", reason))}}}')

@@ -16,7 +16,10 @@ from meterhub_alipay.schema import read_account, sandbox_key
 def merchant_of(options: Mapping[str, Any]) -> Merchant:
     """The merchant as the sandbox knows him."""
     account = read_account(options)
-    return Merchant(account.app_id, account.seller_id, account.keys.private.public_key(), sandbox_key("alipay"))
+    keys = account.keys
+    return Merchant(
+        account.app_id, account.seller_id, keys.private.public_key(), sandbox_key("alipay"), aes_key=keys.aes
+    )
 
 
 async def play(accounts: Iterable[Mapping[str, Any]], world: World) -> None:

@@ -19,19 +19,19 @@ FEE_PER_MILLE = 6
 
 
 def write(trades: Iterable[Trade], day: str, seller_id: str) -> tuple[bytes, int]:
-    """The ZIP of a day (``20261124``) in Beijing, and how many rows it has."""
+    """The ZIP of a day (``20261124``) or a month (``202611``) in Beijing, and how many rows it has."""
     paid: list[tuple[Trade, str, int, int]] = []
     refunds: list[tuple[Trade, str, int, int]] = []
     for trade in trades:
-        if trade.paid_ms and beijing.day(trade.paid_ms) == day:
+        if trade.paid_ms and beijing.day(trade.paid_ms).startswith(day):
             paid.append((trade, "", trade.amount_fen, trade.paid_ms))
         refunds += [
             (trade, number, -amount, when_ms)
             for number, (amount, when_ms) in trade.refunds.items()
-            if beijing.day(when_ms) == day
+            if beijing.day(when_ms).startswith(day)
         ]
     rows = [_row(*one) for one in sorted(paid + refunds, key=lambda one: one[3])]
-    date = f"{day[:4]}年{day[4:6]}月{day[6:]}日"
+    date = f"{day[:4]}年{day[4:6]}月{day[6:] or '01'}日"
     lines = [
         "#支付宝业务明细查询",
         f"#账号：[{seller_id}0156]",

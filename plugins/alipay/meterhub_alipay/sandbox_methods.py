@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 READY_MS = 9 * 3600 * 1000
 DAY_MS = 24 * 3600 * 1000
+OLDEST_MS = 6 * 366 * DAY_MS
+MONTH_LENGTH = len("2026-11")
 
 
 class Methods:
@@ -48,7 +50,9 @@ class Methods:
     def open(self, merchant: Merchant, content: Mapping[str, Any], params: Mapping[str, str]) -> Trade:
         """What a payer can now pay. Raises ``Refusal``."""
         urls = (params.get("notify_url", ""), params.get("return_url", ""))
-        return self.trades.open(merchant.app_id, content, urls, self._sandbox.world.clock.now())
+        trade = self.trades.open(merchant.app_id, content, urls, self._sandbox.world.clock.now())
+        trade.charset = params.get("charset", "utf-8")
+        return trade
 
     def _find(self, merchant: Merchant, content: Mapping[str, Any]) -> Trade:
         return self.trades.find(merchant.app_id, content, self._sandbox.world.clock.now())
@@ -111,14 +115,22 @@ class Methods:
         }
 
     def _bill(self, merchant: Merchant, content: Mapping[str, Any], _: Mapping[str, str]) -> dict[str, Any]:
-        day = str(content.get("bill_date", ""))
-        begin_ms = beijing.ms(f"{day} 00:00:00")
-        if content.get("bill_type") != "trade" or begin_ms is None:
+        """The bill of a day (``2026-11-24``) or of a month (``2026-11``), which is there on its third day after."""
+        span, now_ms = str(content.get("bill_date", "")), self._sandbox.world.clock.now()
+        month = len(span) == MONTH_LENGTH
+        begin_ms = beijing.ms(f"{span}-01 00:00:00" if month else f"{span} 00:00:00")
+        if begin_ms is None:
             raise Refusal("isp.INVAILID_ARGUMENTS")
-        if self._sandbox.world.clock.now() < begin_ms + DAY_MS + READY_MS:
+        if content.get("bill_type") != "trade":
+            raise Refusal("isp.TYPE_NOT_SUPPORTED")
+        if month:
+            begin_ms = _next_month_ms(begin_ms) + DAY_MS
+        if now_ms < begin_ms + DAY_MS + READY_MS:
             raise Refusal("isp.BILL_NOT_EXIST")
+        if now_ms > begin_ms + OLDEST_MS:
+            raise Refusal("isp.INVAILID_ARGUMENTS")
         mine = [one for one in self.trades if one.app_id == merchant.app_id]
-        archive, rows = sandbox_bill.write(mine, day.replace("-", ""), merchant.seller_id)
+        archive, rows = sandbox_bill.write(mine, span.replace("-", ""), merchant.seller_id)
         if not rows:
             return {"bill_file_code": "EMPTY_DATA_WITH_BILL_FILE"}
         return {"bill_download_url": f"{self._sandbox.base_url}/bill/{self._sandbox.token_for(archive)}"}
@@ -128,3 +140,9 @@ class Methods:
         if known is None or content.get("alipay_cert_sn") != crypto.certificate_number(known):
             raise Refusal("isv.alipay-cert-not-exist")
         return {"alipay_cert_content": base64.b64encode(known.pem().encode()).decode()}
+
+
+def _next_month_ms(begin_ms: int) -> int:
+    """The begin of the month after the one that begins at ``begin_ms``, in Beijing."""
+    year, month = divmod(int(beijing.day(begin_ms)[:4]) * 12 + int(beijing.day(begin_ms)[4:6]), 12)
+    return beijing.ms(f"{year:04d}-{month + 1:02d}-01 00:00:00") or begin_ms

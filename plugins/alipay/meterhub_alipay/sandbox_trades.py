@@ -45,6 +45,8 @@ class Trade:
     paid_ms: int = 0
     body: str = ""
     passback: str = ""
+    charset: str = "utf-8"
+    """As the order named it; notices come in it."""
     refunds: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Amount in fen and time, by the number of the refund."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ SCHEMA = {
     vol.Optional("seller_id", description="Your partner number, which begins with 2088."): text(32),
     vol.Optional("private_key", description="The application's private key."): secret(),
     vol.Optional("alipay_public_key", description="Alipay's public key (key mode)."): KEY,
+    vol.Optional("aes_key", description="The key of content encryption, if you turned that on."): secret(),
     vol.Optional("certificates", description="The three certificates (certificate mode)."): CERTIFICATES_SCHEMA,
     vol.Optional("gateway", default=GATEWAY, description="The gateway's address."): text(200),
     vol.Optional(
@@ -45,7 +47,8 @@ SCHEMA = {
 class Keys:
     """All that signs and proves. ``alipay`` maps the numbers of Alipay's certificates to their keys (see ``crypto``).
 
-    ``roots`` and the two numbers are those of certificate mode, empty in key mode.
+    ``roots`` and the two numbers are those of certificate mode, empty in key mode. ``aes`` opens encrypted content,
+    b"" when that is not turned on.
     """
 
     private: RsaKey
@@ -53,6 +56,7 @@ class Keys:
     app_number: str = ""
     root_number: str = ""
     roots: tuple[Certificate, ...] = ()
+    aes: bytes = field(default=b"", repr=False)
 
     def with_certificate(self, certificate: Certificate) -> Keys:
         """The same with one more certificate of Alipay."""
@@ -79,7 +83,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
             raise ConfigError(f"{name} is missing", hint="the console of Alipay's open platform shows it")
     if not options["gateway"].startswith("https://"):
         raise ConfigError("the gateway must begin with https://")
-    keys = _keys(options)
+    keys = replace(_keys(options), aes=_aes_key(options))
     if keys.private == sandbox_key("application"):
         raise ConfigError("private_key is the one of the sandbox, which everybody knows")
     return Account(options["app_id"], options["seller_id"], options["gateway"], keys)
@@ -96,6 +100,7 @@ def _sandbox_account(options: Mapping[str, Any]) -> Account:
     keys = Keys(
         rsa_keys.private_key(private) if private else sandbox_key("application"),
         {crypto.KEY_MODE: sandbox_key("alipay").public_key()},
+        aes=_aes_key(options),
     )
     app_id, seller_id = options.get("app_id", SANDBOX_APP), options.get("seller_id", SANDBOX_SELLER)
     return Account(app_id, seller_id, f"http://{options['sandbox']}/gateway.do", keys)
@@ -114,6 +119,16 @@ def _keys(options: Mapping[str, Any]) -> Keys:
             hint="take the one that the console shows as Alipay's public key",
         )
     return Keys(private, {crypto.KEY_MODE: public})
+
+
+def _aes_key(options: Mapping[str, Any]) -> bytes:
+    try:
+        found = base64.b64decode(options.get("aes_key", "")[:], validate=True)
+    except ValueError:
+        found = b"?"
+    if found and len(found) != crypto.AES_BYTES:
+        raise ConfigError("aes_key: this is no AES key", hint="the console shows it as Base64 text of 24 characters")
+    return found
 
 
 def _certificate_keys(private: RsaKey, files: Mapping[str, Path]) -> Keys:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -110,6 +111,33 @@ async def test_letters_are_swapped_late_doubled_or_lost():
         desk.send("f")
         desk.send("g")
         assert (await desk.heard(8))[7:] == ["g"]
+
+
+async def test_two_letters_that_wait_for_another_both_come():
+    async with Desk() as desk:
+        desk.gateway.faults.add("swapped", "payment", times=2, seconds=60_000)
+        for name in ("a", "b", "c"):
+            desk.send(name)
+            await asyncio.sleep(0)
+        assert sorted(await desk.heard(3)) == ["a", "b", "c"] and desk.bodies[0] == "c"
+        desk.gateway.faults.add("swapped", "payment", seconds=60)
+        desk.send("alone")
+        assert (await desk.heard(4))[3:] == ["alone"]
+
+
+async def test_a_letter_is_replayed_byte_for_byte():
+    async with Desk() as desk:
+        desk.gateway.faults.add("replayed", "payment", seconds=1)
+        desk.send("a")
+        assert await desk.heard(2) == ["a", "a"]
+        assert [one.operation for one in desk.gateway.courier.log] == ["payment", "payment replayed"]
+
+
+async def test_a_sandbox_that_tells_nothing_says_so():
+    async with Desk() as desk:
+        base = await desk.gateway.start(HostPort("127.0.0.1", 0))
+        async with aiohttp.ClientSession() as session, session.post(f"{base}/sandbox/notice", json={}) as answer:
+            assert answer.status == 404
 
 
 async def test_a_sandbox_listens_to_this_machine_alone():
