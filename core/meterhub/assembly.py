@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
-from meterhub.config.base import near_miss
-from meterhub.config.cross import check_link_types, check_profiles
 from meterhub.config.entries import CollectorEntry, LineEntry, LinkEntry, MeterEntry, Site
 from meterhub.config.schema import check
-from meterhub.config.site import EMPTY, check_options
 from meterhub.devices.device import Device, Status
 from meterhub.devices.profile import Profile
 from meterhub.errors import ConfigError, ConfigErrors
@@ -22,29 +19,16 @@ from meterhub.field.envelope import Envelope, Stack
 from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.field.line_config import LineConfig
-from meterhub.field.link import CollectorConfig, Link, LinkType
+from meterhub.field.link import Link
 from meterhub.field.link_desk import LinkDesk
+from meterhub.link_plans import LinkPlan
 from meterhub.plugins import Plugins
 from meterhub.registry import Registry, flat
 
-BARE = "none"
-"""The envelope of a line whose frames go as they are, although its link has an envelope of its own."""
 TRACE_LEAST, TRACE_PER_METER, TRACE_MOST = 100, 24, 1000
 
 COLLECTOR = Profile("collector", "", {"en": "Transparent collector", "zh": "透传采集器", "ja": "透過型集約装置"})
 PORT = Profile("port", "", {"en": "Serial port", "zh": "串口", "ja": "シリアルポート"})
-
-
-@dataclass(frozen=True, slots=True)
-class LinkPlan:
-    """One link with what stands on it, all options checked. A link that is not dialled into is its own collector."""
-
-    entry: LinkEntry
-    options: dict[str, Any]
-    collectors: tuple[CollectorConfig, ...]
-    lines: Mapping[str, tuple[LineEntry, ...]]
-    envelopes: Mapping[str, tuple[tuple[str, dict[str, Any]], ...]] = field(default_factory=dict)
-    """The envelopes of each line by its id, the innermost first: type and checked options."""
 
 
 @dataclass(slots=True)
@@ -56,84 +40,6 @@ class Field:
     lines: dict[str, Line] = field(default_factory=dict)
 
 
-def plan_links(site: Site, registry: Registry, plugins: Plugins) -> list[LinkPlan]:
-    """Check every link and collector against its kind; raises ``ConfigErrors`` with all that is wrong.
-
-    What a plugin that failed would have brought is no mistake of the site file: its links are left out.
-    """
-    missing = check_link_types(site, registry.links, [plugin.name for plugin in plugins])
-    missing += check_profiles(site, registry.profiles)
-    mistakes = [] if plugins.broken() else missing
-    plans = []
-    for entry in site.links:
-        if entry.type in registry.links:
-            try:
-                plans.append(_plan(entry, site, registry))
-            except ConfigError as error:
-                mistakes += flat(error)
-    if mistakes:
-        raise ConfigErrors(mistakes)
-    return plans
-
-
-def _plan(entry: LinkEntry, site: Site, registry: Registry) -> LinkPlan:
-    kind = registry.links[entry.type]
-    options = check_options(entry, kind.schema)
-    if not kind.dial_in:
-        options["lines"] = [_wire_settings(line) for line in entry.lines]
-        lines = {entry.id: entry.lines}
-        return LinkPlan(entry, options, (CollectorConfig(entry.id),), lines, plan_envelopes(lines, kind, registry))
-    mine = [one for one in site.collectors if one.link == entry.id and not one.disabled]
-    mistakes: list[ConfigError] = []
-    configs = []
-    for one in mine:
-        if len(one.lines) > 1:
-            mistakes.append(_too_many_lines(one, entry))
-        try:
-            configs.append(CollectorConfig(one.id, check_options(one, kind.collector_schema)))
-        except ConfigError as error:
-            mistakes += flat(error)
-    mistakes += _alike(configs, kind.unique, {one.id: one.where for one in mine})
-    if mistakes:
-        raise ConfigErrors(mistakes)
-    lines = {one.id: one.lines for one in mine}
-    return LinkPlan(entry, options, tuple(configs), lines, plan_envelopes(lines, kind, registry))
-
-
-def _too_many_lines(entry: CollectorEntry, link: LinkEntry) -> ConfigError:
-    message = f"collectors[{entry.id}] has {len(entry.lines)} lines; a collector on a {link.type} link has one wire"
-    return ConfigError(message, where=entry.lines[1].where, hint="put all its meters on one line")
-
-
-def plan_envelopes(
-    lines: Mapping[str, tuple[LineEntry, ...]], kind: LinkType, registry: Registry
-) -> dict[str, tuple[tuple[str, dict[str, Any]], ...]]:
-    """The envelopes of each line, checked: those that it names, else the link's own. Raises ``ConfigErrors``."""
-    planned: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {}
-    mistakes: list[ConfigError] = []
-    for line in (one for group in lines.values() for one in group):
-        wanted = [(one.type, one.options, one.where) for one in line.envelopes]
-        if [name for name, _, _ in wanted] == [BARE]:
-            wanted = []
-        elif not wanted and kind.envelope:
-            wanted = [(kind.envelope, EMPTY, line.where)]
-        try:
-            planned[line.id] = tuple(_envelope(*one, line.id, registry) for one in wanted)
-        except ConfigError as error:
-            mistakes += flat(error)
-    if mistakes:
-        raise ConfigErrors(mistakes)
-    return planned
-
-
-def _envelope(name: str, options: Any, where: str, line_id: str, registry: Registry) -> tuple[str, dict[str, Any]]:
-    kind = registry.envelopes.get(name)
-    if kind is None:
-        hint = near_miss(name, registry.envelopes) or f"there are: {', '.join(sorted(registry.envelopes)) or 'none'}"
-        raise ConfigError(f"lines[{line_id}].envelope is {name}, which no listed plugin brings", where=where, hint=hint)
-    return name, check(options, kind.schema, where=where, path=f"lines[{line_id}].envelope")
-
-
 def open_envelope(
     planned: Sequence[tuple[str, dict[str, Any]]], registry: Registry, plugins: Plugins
 ) -> Envelope | None:
@@ -143,21 +49,6 @@ def open_envelope(
         for name, options in planned
     ]
     return None if not layers else layers[0] if len(layers) == 1 else Stack(layers)
-
-
-def _alike(configs: Iterable[CollectorConfig], keys: Iterable[str], places: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Collectors that have in common what must tell them apart."""
-    for key in keys:
-        first: dict[Any, str] = {}
-        for one in configs:
-            other = first.setdefault(one.options[key], one.id) if key in one.options else one.id
-            if other != one.id:
-                message = f"the collectors {other} and {one.id} have the same {key}"
-                yield ConfigError(message, where=places[one.id], hint=f"give each collector a {key} of its own")
-
-
-def _wire_settings(line: LineEntry) -> dict[str, Any]:
-    return {"baud": line.baud, "bits": line.bits, "parity": line.parity, "stop": line.stop}
 
 
 def build_field(

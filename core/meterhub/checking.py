@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from meterhub.assembly import build_devices, plan_links
+from meterhub.assembly import build_devices
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.config.entries import Site
@@ -16,6 +16,7 @@ from meterhub.devices.states import Estate
 from meterhub.devices.vectors import vector_mistakes
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.hub import load_registry, offered_actions
+from meterhub.link_plans import plan_links
 from meterhub.office.money_room import open_merchants
 from meterhub.plugins import Plugins, PluginState
 from meterhub.registry import Registry, flat

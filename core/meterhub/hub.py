@@ -15,7 +15,7 @@ from typing import Any
 from meterhub import __version__
 from meterhub.action_journal import StoredRuns
 from meterhub.actions import Action, Actions
-from meterhub.assembly import Field, LinkPlan, build_devices, build_field, plan_links
+from meterhub.assembly import Field, build_devices, build_field
 from meterhub.bus import Bus, Listener
 from meterhub.clock import Clock
 from meterhub.collections import Collection
@@ -36,6 +36,7 @@ from meterhub.estate.stored_states import record, restore
 from meterhub.estate.targets import select
 from meterhub.field.flow import Flow
 from meterhub.field.line import Line
+from meterhub.link_plans import LinkPlan, plan_links
 from meterhub.money.room import Money
 from meterhub.office.message_room import message_collection, open_messages
 from meterhub.office.money_collections import money_collections

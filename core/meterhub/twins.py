@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 
-from meterhub.assembly import LinkPlan, build_devices, line_config
+from meterhub.assembly import build_devices, line_config
 from meterhub.clock import Clock
 from meterhub.config.entries import LineEntry, Site
 from meterhub.devices.device import Device
 from meterhub.errors import ConfigError
+from meterhub.field.link import wire_key
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import load_plugins
+from meterhub.link_plans import LinkPlan
 from meterhub.office import message_room
 from meterhub.office.money_room import simulated_companies
 from meterhub.registry import Registry
@@ -63,9 +65,9 @@ def string_wire(
 
 
 def _wires(plan: LinkPlan, devices: list[Device], registry: Registry, world: World) -> Mapping[str, Wire]:
-    """One wire per collector, with the twins of the meters on its first line."""
+    """One wire per line, with the twins of its meters."""
     return {
-        collector_id: string_wire(lines[0], devices, registry, world)[0]
+        wire_key(collector_id, number): string_wire(line, devices, registry, world)[0]
         for collector_id, lines in plan.lines.items()
-        if lines
+        for number, line in enumerate(lines)
     }

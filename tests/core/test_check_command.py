@@ -144,7 +144,38 @@ def test_a_meter_that_is_disabled_may_keep_the_address_of_its_successor(said):
 
 def test_a_collector_with_a_second_wire_is_named_where_it_stands(said):
     code, errors = said(ESTATE.replace("lines: [{id: c1-a}]", "lines: [{id: c1-a}, {id: c1-b}]"))
-    assert code == 1 and "collectors[c1] has 2 lines; a collector on a gprs link has one wire" in errors[0]
+    assert code == 1 and len(errors) == 2
+    assert errors[0].startswith("site.yaml:5: lines[c1-a].channel is missing")
+    two = "lines: [{id: c1-a, channel: ONE-1}, {id: c1-b, channel: ONE-2}]"
+    assert said(ESTATE.replace("lines: [{id: c1-a}]", two)) == (0, [])
+    code, errors = said(ESTATE.replace("lines: [{id: c1-a}]", two.replace("ONE-2", "ONE-1")))
+    assert code == 1 and "site.yaml:5: the lines c1-a and c1-b have the same channel" in errors[0]
+    code, errors = said(ESTATE.replace("lines: [{id: c1-a}]", two.replace("ONE-2", "hex:XY")))
+    assert code == 1 and "lines[c1-b].channel is 'hex:XY'" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("port", "lines", "words"),
+    [
+        (
+            "/dev/ttyUSB0",
+            "{id: c1-a}, {id: c1-b}",
+            "lines[c1-b]: cellar has one wire; its serial link knows no channels",
+        ),
+        (
+            "/dev/ttyUSB0",
+            "{id: c1-a, channel: 1}",
+            "lines[c1-a]: cellar has one wire; its serial link knows no channels",
+        ),
+        ("socket://h:{channel}", "{id: c1-a, channel: 1}, {id: c1-b}", "lines[c1-b].channel is missing"),
+        ("socket://h:{channel}", "{id: c1-a, channel: 1}, {id: c1-b, channel: 2}", ""),
+    ],
+)
+def test_the_ports_of_a_serial_link_are_told_apart_by_channels(said, port, lines, words):
+    link = f'links: [{{id: cellar, type: serial, port: "{port}", lines: [{lines}]}}]\n'
+    begin, end = ESTATE.index("links:"), ESTATE.index("meters:")
+    code, errors = said(ESTATE[:begin].replace("gprs: }", "serial: }") + link + ESTATE[end:])
+    assert (code, len(errors)) == (1 if words else 0, 1 if words else 0) and words in (errors or [""])[0]
 
 
 def test_an_envelope_that_nobody_brings_is_named_with_its_near_miss(said):

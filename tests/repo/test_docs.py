@@ -71,7 +71,7 @@ def test_every_fixture_stands_in_the_docs(name):
 def test_every_switch_of_the_simulated_world_stands_in_the_docs():
     from meterhub.testing.house import Sim
 
-    switches = [name for name in vars(Sim) if not name.startswith("_") and name not in ("build", "wire_of")]
+    switches = [name for name in vars(Sim) if not name.startswith("_") and name not in ("build", "wires_of")]
     assert [name for name in switches if f"sim.{name}(" not in PROTOCOL] == []
 
 

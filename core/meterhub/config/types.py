@@ -267,6 +267,12 @@ def packet(maximum: int = 256) -> Type:
     return Type("packet", f"ASCII text or hex:AA55 of 1 to {maximum} bytes", convert, maximum=maximum)
 
 
+def packet_text(data: bytes) -> str:
+    """Bytes as text where they are readable, else as ``hex:…``; either can be given back to ``packet()``."""
+    words = data.decode("ascii", "replace")
+    return words if words.isprintable() and data.isascii() and not words.startswith("hex:") else f"hex:{data.hex()}"
+
+
 def localized() -> Type:
     """Text by language, ``{en: …, zh: …, ja: …}``, or plain text, which stands for all of them (as ``{"en": …}``)."""
     one = text()

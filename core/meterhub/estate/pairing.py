@@ -11,7 +11,7 @@ import voluptuous as vol
 from meterhub.actions import Action, Call
 from meterhub.clock import Clock
 from meterhub.collections import Collection, Field, ListSource
-from meterhub.config.types import packet
+from meterhub.config.types import packet, packet_text
 from meterhub.errors import MeterHubError
 from meterhub.field.link import Link
 from meterhub.field.link_desk import LinkDesk, Stranger
@@ -83,7 +83,7 @@ class Pairing:
         row = {"key": PREFIX + found[1], "value": json.dumps(data.hex()), "now_ms": self._clock.now()}
         await self._store.transact(lambda tx: tx.execute("keep_pairing", row))
         call.sent()
-        return {"registration": shown(data)}
+        return {"registration": packet_text(data)}
 
     def collection(self) -> Collection:
         """Callers nobody knows, newest last; each link remembers fifty."""
@@ -107,14 +107,8 @@ def _row(link_id: str, number: int, one: Stranger) -> dict[str, Any]:
         "id": f"{link_id}-{number}",
         "link": link_id,
         "peer": one.peer,
-        "first": shown(one.first_bytes),
+        "first": packet_text(one.first_bytes),
         "why": one.why,
         "calls": one.calls,
         "at_ms": one.ms,
     }
-
-
-def shown(data: bytes) -> str:
-    """Bytes as text where they are readable, else as ``hex:…``; either can be given back to ``packet()``."""
-    text = data.decode("ascii", "replace")
-    return text if text.isprintable() and data.isascii() and not text.startswith("hex:") else f"hex:{data.hex()}"

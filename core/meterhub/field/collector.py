@@ -80,7 +80,8 @@ class Collector:
         """Why it is in this state: one of ``CAUSES``."""
         self.since_ms = clock.now()
         self.peer = ""
-        self.session: Session | None = None
+        self.sessions: list[Session | None] = [None] * max(1, len(config.channels))
+        """Its present connections: one, or one for each line where each line has a channel of its own."""
         self.link_trouble = ""
         """What is wrong with its link itself, in words; '' when nothing is."""
         self.signal_dbm: int | None = None
@@ -114,42 +115,58 @@ class Collector:
     def _ms(self, at_s: float | None) -> int | None:
         return None if at_s is None else self._clock.now() - round((self._clock.monotonic() - at_s) * 1000)
 
-    def attach(self, channel: Channel) -> Session:
-        """The collector connected; an older connection is fenced off and closed as ``replaced``."""
-        older = self.session
+    def attach(self, channel: Channel, line: int = 0) -> Session:
+        """The collector connected; an older connection is fenced off and closed as ``replaced``.
+
+        It is online while one of its lines has a connection.
+        """
+        sessions = self.sessions
+        older = sessions[line]
+        first = not any(one is not None and one is not older for one in sessions)
         if older is not None:
             older.hand_over()
-            self._ended("replaced")
-        session = self.session = Session(self, channel)
-        self._alive_s = self._clock.monotonic()
+            if first:
+                self._ended("replaced")
+        lines = self.lines[line : line + 1] if self.config.channels else self.lines
+        session = sessions[line] = Session(self, channel, line, lines, self._clock.monotonic())
+        self._alive_s = session.alive_s
         self._babble = 0
-        self.state, self.cause = ONLINE, "connected"
-        self.since_ms = self._clock.now()
         self.peer = channel.peer
         self.spells += 1
-        self._bus.emit(CollectorOnline(self.id, self.since_ms, self.peer))
-        for line in self.lines:
-            line.attached(channel)
+        if first:
+            self._began()
+        for one in lines:
+            one.attached(channel)
         if older is not None:
             older.channel.close("replaced")
         return session
 
+    def _began(self) -> None:
+        self.state, self.cause = ONLINE, "connected"
+        self.since_ms = self._clock.now()
+        self._bus.emit(CollectorOnline(self.id, self.since_ms, self.peer))
+
     def detach(self, cause: str) -> None:
-        """End the present connection, if there is one."""
-        session = self.session
-        if session is not None:
-            self.lost(session, cause)
-            session.channel.close(cause)
+        """End every present connection."""
+        for session in self.sessions:
+            if session is not None:
+                self.end(session, cause)
+
+    def end(self, session: Session, cause: str) -> None:
+        """End one connection."""
+        self.lost(session, cause)
+        session.channel.close(cause)
 
     def lost(self, session: Session, cause: str) -> None:
         """A session ended; one that was replaced before has nothing to say."""
-        if session is not self.session:
+        if session is not self.sessions[session.line]:
             return
         if cause != "hub_stopped":  # then as little is taken in as of what the kernel still holds: the stop is not late
             session.hand_over()
-        self.session = None
-        self._ended(cause)
-        for line in self.lines:
+        self.sessions[session.line] = None
+        if not any(self.sessions):
+            self._ended(cause)
+        for line in session.lines:
             line.lost(cause)
 
     def _ended(self, cause: str) -> None:
@@ -157,16 +174,19 @@ class Collector:
         self.state, self.cause = OFFLINE, cause
         self._bus.emit(CollectorOffline(self.id, self.since_ms, cause, online_ms))
 
-    def too_silent(self, now: float) -> bool:
-        """Has it been silent for two heartbeats and 4 s? (Looked at each second: noticed within 5 s.)"""
-        if self.session is None or self.heartbeat_s is None or self._alive_s is None or self.session.held:
-            return False
-        return now - self._alive_s > 2 * self.heartbeat_s + 4
+    def end_silent(self, now: float) -> None:
+        """End what has been silent for two heartbeats and 4 s. (Looked at each second: noticed within 5 s.)"""
+        if self.heartbeat_s is None:
+            return
+        earliest = now - 2 * self.heartbeat_s - 4
+        for session in self.sessions:
+            if session is not None and session.alive_s < earliest and not session.held:
+                self.end(session, "silent")
 
-    def heard(self, data: bytes) -> None:
+    def heard(self, session: Session, data: bytes) -> None:
         """Bytes came from behind the collector."""
-        self._alive_s = self._heard_s = now = self._clock.monotonic()
-        for line in self.lines:
+        session.alive_s = self._alive_s = self._heard_s = now = self._clock.monotonic()
+        for line in session.lines:
             line.received(data, now)
         self._babble += len(data)
         if self._babble > MAX_BABBLE:
@@ -180,9 +200,9 @@ class Collector:
         if fruitless:
             self.detach("babble")
 
-    def breathed(self) -> None:
+    def breathed(self, session: Session) -> None:
         """A heartbeat came."""
-        self._alive_s = self._clock.monotonic()
+        session.alive_s = self._alive_s = self._clock.monotonic()
 
     def told(self, facts: NodeFacts) -> None:
         """Its network said something of a node: what it does not say now stays as it was."""
@@ -217,24 +237,37 @@ class Node:
 class Session:
     """The hub's end of one connection. Silent once it is not the collector's newest."""
 
-    __slots__ = ("_waiting", "channel", "collector", "held")
+    __slots__ = ("_waiting", "alive_s", "channel", "collector", "held", "line", "lines")
 
-    def __init__(self, collector: Collector, channel: Channel) -> None:
+    def __init__(
+        self, collector: Collector, channel: Channel, line: int, lines: Sequence[Line], alive_s: float
+    ) -> None:
         self.collector = collector
         self.channel = channel
+        self.line = line
+        """Which of the collector's connections it is."""
+        self.lines = lines
+        """The lines that it leads to."""
+        self.alive_s = alive_s
+        """When it last gave a sign of life."""
         self.held = False
         """Do bytes of this session wait their turn?"""
         self._waiting = b""
 
+    @property
+    def present(self) -> bool:
+        """Is it still the newest of its line?"""
+        return self.collector.sessions[self.line] is self
+
     def received(self, data: bytes) -> None:
         """Bytes came in."""
         collector = self.collector
-        if collector.session is not self:
+        if not self.present:
             return
         if self.held:
             self._waiting += data
         elif collector.flow.admits(len(data)) or not self.channel.pause():
-            collector.heard(data)
+            collector.heard(self, data)
         else:
             self.held, self._waiting = True, data
             collector.flow.hold(self._serve)
@@ -242,8 +275,8 @@ class Session:
     def _serve(self, size: int) -> int:
         """Hand on a slice of what waits; reads again after the last."""
         data, self._waiting = self._waiting[:size], self._waiting[size:]
-        if data and self.collector.session is self:
-            self.collector.heard(data)
+        if data and self.present:
+            self.collector.heard(self, data)
         if len(data) < size and self.held:
             self.held = False
             self.channel.resume()
@@ -252,13 +285,13 @@ class Session:
     def hand_over(self) -> None:
         """The session ends: what waits is not lost."""
         data, self._waiting = self._waiting, b""
-        if data and self.collector.session is self:
-            self.collector.heard(data)
+        if data and self.present:
+            self.collector.heard(self, data)
 
     def alive(self) -> None:
         """A heartbeat came."""
-        if self.collector.session is self:
-            self.collector.breathed()
+        if self.present:
+            self.collector.breathed(self)
 
     def lost(self, cause: str) -> None:
         """The channel is gone."""
@@ -266,16 +299,16 @@ class Session:
 
     def gave_up(self, why: str) -> None:
         """The network says that no answer will come to what was sent last."""
-        if self.collector.session is self:
-            for line in self.collector.lines:
+        if self.present:
+            for line in self.lines:
                 line.gave_up(why)
 
     def node(self, facts: NodeFacts) -> None:
         """The network said something of one of its nodes."""
-        if self.collector.session is self:
+        if self.present:
             self.collector.told(facts)
 
     def signal(self, dbm: int) -> None:
         """How strong the collector itself is received."""
-        if self.collector.session is self:
+        if self.present:
             self.collector.signal_dbm = dbm

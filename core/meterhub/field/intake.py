@@ -56,6 +56,11 @@ class Intake(ABC):
         """Is there a way to the wire?"""
         return self._channel is not None
 
+    @property
+    def down_cause(self) -> str:
+        """Why there is no way to the wire, a word of ``field.collector.CAUSES``; '' when there is one."""
+        return "" if self.connected else self._down_cause
+
     def retune(self, baud: int) -> bool:
         """Change the speed of the wire until further notice, where the link can; False where it cannot."""
         if self._channel is None or not self._channel.set_speed(baud):

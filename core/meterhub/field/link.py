@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from meterhub.config.base import Type
 from meterhub.errors import BadInput
 
 
@@ -98,6 +99,19 @@ class CollectorConfig:
 
     id: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    channels: tuple[Any, ...] = ()
+    """What its lines say under ``channel:``, in their order; () where it has one wire and needs no name for it."""
+
+
+def wire_key(collector_id: str, line: int = 0) -> str:
+    """A name for one of a collector's lines by its number, where a name of the collector alone is not enough."""
+    return f"{collector_id}#{line}" if line else collector_id
+
+
+def line_of_key(key: str) -> tuple[str, int]:
+    """Collector id and number of the line of a ``wire_key``."""
+    collector_id, _, line = key.partition("#")
+    return collector_id, int(line or 0)
 
 
 class LinkHost(Protocol):
@@ -107,8 +121,11 @@ class LinkHost(Protocol):
     def collectors(self) -> Sequence[CollectorConfig]:
         """The collectors that the configuration puts on this link. A serial link finds one, with the link's own id."""
 
-    def attach(self, collector_id: str, channel: Channel) -> ChannelUser:
-        """A collector is there. The newest channel wins: an older one of the same id is closed as ``replaced``."""
+    def attach(self, collector_id: str, channel: Channel, line: int = 0) -> ChannelUser:
+        """A collector is there. The newest channel wins: an older one of the same id is closed as ``replaced``.
+
+        Where each line of a collector has a channel of its own, ``line`` is the number of that line.
+        """
 
     def stranger(self, peer: str, first_bytes: bytes, why: str) -> None:
         """Somebody called who is not known; kept in a short list for the deployer, and logged within limits."""
@@ -143,7 +160,7 @@ class Link(ABC):
 
 
 FarEnd = Callable[[Mapping[str, Any], Sequence[CollectorConfig], Mapping[str, Any], Any], Awaitable[None]]
-"""``simulate(config, collectors, wires, world)``."""
+"""``simulate(config, collectors, wires, world)``; ``wires`` by ``wire_key``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +169,11 @@ class LinkType:
 
     ``schema``: voluptuous mapping of the link's own keys in YAML. ``collector_schema``: keys that a collector on
     such a link may have. ``dial_in``: collectors are listed apart and call; else the link carries its ``lines:``
-    itself. ``envelope``: what wraps the frames of a line that names no envelope itself, a type the plugin registers.
-    ``unique`` are keys of ``collector_schema`` in which no two collectors of a link may be alike.
-    ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
-    wire of ``meterhub.sim`` per collector id.
+    itself. ``channel(options of the link)``: what each line says under ``channel:`` where a collector has several;
+    None where it has one wire. ``envelope``: what wraps the frames of a line that names no envelope itself, a type
+    the plugin registers. ``unique`` are keys of ``collector_schema`` in which no two collectors of a link may be
+    alike. ``simulate(config, collectors, wires, world)`` runs the far end of such a link until cancelled: a
+    wire of ``meterhub.sim`` per line, by its ``wire_key``: the collector's id for its first.
     """
 
     name: str
@@ -163,6 +181,7 @@ class LinkType:
     open: Callable[[Any, Mapping[str, Any]], Link]
     collector_schema: Mapping[Any, Any] = field(default_factory=dict)
     dial_in: bool = True
+    channel: Callable[[Mapping[str, Any]], Type | None] = lambda options: None
     envelope: str = ""
     unique: tuple[str, ...] = ()
     simulate: FarEnd | None = None

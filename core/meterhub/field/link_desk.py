@@ -79,12 +79,12 @@ class LinkDesk:
         """How many collectors are connected."""
         return sum(one.state == ONLINE for one in self.sessions.values())
 
-    def attach(self, collector_id: str, channel: Channel) -> Session:
+    def attach(self, collector_id: str, channel: Channel, line: int = 0) -> Session:
         """A collector is there. Raises ``Misuse`` for an id that is not of this link."""
         collector = self.sessions.get(collector_id)
         if collector is None:
             raise Misuse(f"the link {self.link_id} has no collector {collector_id!r}")
-        return collector.attach(channel)
+        return collector.attach(channel, line)
 
     def stranger(self, peer: str, first_bytes: bytes, why: str) -> None:
         """Remember a caller who is not known; an equal one only counts up."""
@@ -116,6 +116,5 @@ class LinkDesk:
     def _sweep(self) -> None:
         now = self._clock.monotonic()
         for collector in self.sessions.values():
-            if collector.too_silent(now):
-                collector.detach("silent")
+            collector.end_silent(now)
         self._timer = self._clock.call_later(SWEEP_S, self._sweep)

@@ -33,9 +33,10 @@ async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> Non
 class RecordingUser:
     """The hub's end of a channel, which remembers what it heard."""
 
-    def __init__(self, collector_id: str, channel: Channel) -> None:
+    def __init__(self, collector_id: str, channel: Channel, line: int = 0) -> None:
         self.collector_id = collector_id
         self.channel = channel
+        self.line = line
         self.data = bytearray()
         self.beats = 0
         self.causes: list[str] = []
@@ -77,12 +78,12 @@ class RecordingHost:
         self.strangers: list[tuple[str, bytes, str]] = []
         self.troubles: list[str] = []
 
-    def attach(self, collector_id: str, channel: Channel) -> RecordingUser:
+    def attach(self, collector_id: str, channel: Channel, line: int = 0) -> RecordingUser:
         """A collector is there."""
         for user in self.users:
-            if user.collector_id == collector_id and not user.causes:
+            if (user.collector_id, user.line) == (collector_id, line) and not user.causes:
                 user.channel.close("replaced")
-        user = RecordingUser(collector_id, channel)
+        user = RecordingUser(collector_id, channel, line)
         self.users.append(user)
         return user
 

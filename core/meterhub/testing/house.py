@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from meterhub.actions import System
-from meterhub.assembly import LinkPlan
 from meterhub.clock import Clock
 from meterhub.config.entries import Site
 from meterhub.config.site import load_site
@@ -24,6 +23,7 @@ from meterhub.field.envelope import Stack
 from meterhub.field.link import Channel, ChannelUser, Link, LinkHost
 from meterhub.field.protocol import Protocol, SimulatedMeter
 from meterhub.hub import Hub
+from meterhub.link_plans import LinkPlan
 from meterhub.registry import Registry
 from meterhub.runs import Run
 from meterhub.sim.wire import Faults, Wire
@@ -36,8 +36,9 @@ class SimulatedChannel(Channel):
 
     peer = "simulated"
 
-    def __init__(self, wire: Wire, clock: Clock, heartbeat_s: float | None) -> None:
+    def __init__(self, wire: Wire, clock: Clock, heartbeat_s: float | None, line: int = 0) -> None:
         self._wire = wire
+        self._line = line
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._user: ChannelUser | None = None
@@ -46,7 +47,7 @@ class SimulatedChannel(Channel):
     def connect(self, host: LinkHost, collector_id: str) -> None:
         """The collector is there."""
         self._wire.receive = self._receive
-        self._user = host.attach(collector_id, self)
+        self._user = host.attach(collector_id, self, self._line)
         self._beat()
 
     def send(self, data: bytes) -> None:
@@ -86,7 +87,7 @@ class SimulatedLink(Link):
         self._sim = sim
         self._heartbeat_s = (options.get("heartbeat") or {}).get("every")
         self._host: LinkHost | None = None
-        self._channels: dict[str, SimulatedChannel] = {}
+        self._channels: dict[str, list[SimulatedChannel]] = {}
 
     async def open(self, host: LinkHost) -> None:
         """Connect every collector."""
@@ -97,20 +98,25 @@ class SimulatedLink(Link):
 
     async def close(self) -> None:
         """Every channel is closed and reported lost."""
-        for channel in self._channels.values():
-            channel.close("hub_stopped")
+        for collector_id in self._channels:
+            self.hang_up(collector_id, "hub_stopped")
         self._host = None
 
     def dial_in(self, collector_id: str) -> None:
         """The collector connects; one that is connected already is replaced. One without a line stays away."""
-        wire = self._sim.wire_of(collector_id)
-        if self._host is not None and wire is not None:
-            channel = self._channels[collector_id] = SimulatedChannel(wire, self._sim.world.clock, self._heartbeat_s)
+        if self._host is None:
+            return
+        clock = self._sim.world.clock
+        wires = enumerate(self._sim.wires_of(collector_id))
+        channels = [SimulatedChannel(wire, clock, self._heartbeat_s, number) for number, wire in wires]
+        self._channels[collector_id] = channels
+        for channel in channels:
             channel.connect(self._host, collector_id)
 
     def hang_up(self, collector_id: str, cause: str) -> None:
         """The collector goes away."""
-        self._channels[collector_id].close(cause)
+        for channel in self._channels[collector_id]:
+            channel.close(cause)
 
 
 class Sim:
@@ -125,22 +131,22 @@ class Sim:
         self.twins: dict[str, SimulatedMeter] = {}
         self.links: dict[str, SimulatedLink] = {}
         self._homes: dict[str, tuple[Wire, Protocol]] = {}
-        self._lines: dict[str, str] = {}
+        self._lines: dict[str, list[str]] = {}
 
     def build(self, plan: LinkPlan, devices: list[Device], registry: Registry) -> None:
         """String the wires of a link that are not there yet, with twins of their meters."""
         for collector_id, lines in plan.lines.items():
-            for line in lines[:1]:
-                self._lines[collector_id] = line.id
+            self._lines[collector_id] = [line.id for line in lines]
+            for line in lines:
                 if line.id not in self.wires:
                     wire, twins = string_wire(line, devices, registry, self.world)
                     self.wires[line.id] = wire
                     self.twins.update({meter_id: twin for meter_id, (_, twin) in twins.items()})
                     self._homes.update({meter_id: (wire, protocol) for meter_id, (protocol, _) in twins.items()})
 
-    def wire_of(self, collector_id: str) -> Wire | None:
-        """The wire behind a collector; None for one without lines."""
-        return self.wires.get(self._lines.get(collector_id, ""))
+    def wires_of(self, collector_id: str) -> list[Wire]:
+        """The wires behind a collector, in the order of its lines."""
+        return [self.wires[line_id] for line_id in self._lines.get(collector_id, ())]
 
     def silence(self, *meter_ids: str) -> None:
         """These meters die."""

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from meterhub.clock import utc
+from meterhub.config.types import packet_text
 from meterhub.devices.device import Device
 from meterhub.devices.states import Estate
 from meterhub.field.collector import Collector, Node
@@ -70,13 +71,21 @@ def connection_of(collector: Collector) -> dict[str, Any]:
     }
 
 
-def line_of(line: Line, now_s: float) -> dict[str, Any]:
-    """One line's figures. ``success`` is the share of requests that were answered, in thousandths."""
+def line_of(collector: Collector, number: int, now_s: float) -> dict[str, Any]:
+    """One line's figures. ``success`` is the share of requests that were answered, in thousandths.
+
+    ``channel`` and ``peer`` are None where the collector has one connection for all it has.
+    """
+    line = collector.lines[number]
     figures = line.figures
+    session = collector.sessions[number] if collector.config.channels else None
     slow = sorted(((one.trip_s, meter) for meter, one in line.meters.items() if one.trip_s), reverse=True)
     return {
         "id": line.config.id,
         "connected": line.connected,
+        "cause": line.down_cause or None,
+        "channel": _channel_text(collector.config.channels[number]) if collector.config.channels else None,
+        "peer": session.channel.peer if session is not None else None,
         "utilisation_permille": round(1000 * figures.utilisation(now_s)),
         "success_permille": round(1000 * figures.answers / figures.tries) if figures.tries else None,
         "tries": figures.tries,
@@ -89,6 +98,10 @@ def line_of(line: Line, now_s: float) -> dict[str, Any]:
         "errors": dict(sorted(figures.errors.items())),
         "slowest": [{"id": meter, "trip_ms": round(1000 * trip_s)} for trip_s, meter in slow[:SLOWEST]],
     }
+
+
+def _channel_text(channel: Any) -> str:
+    return packet_text(channel) if isinstance(channel, bytes) else str(channel)
 
 
 def nodes_of(collector: Collector, estate: Estate, lines: Sequence[str]) -> list[dict[str, Any]]:
@@ -140,7 +153,7 @@ async def figures_of(rooms: Rooms, device: Device, may_see: Callable[[str], bool
     if collector is None:
         return {"id": device.id, "connection": None, "days": [], "lines": [], "nodes": []}
     now_ms, now_s = rooms.clock.now(), rooms.clock.monotonic()
-    lines = [line_of(one, now_s) for one in collector.lines]
+    lines = [line_of(collector, number, now_s) for number in range(len(collector.lines))]
     for one in lines:
         one["slowest"] = [slow for slow in one["slowest"] if may_see(slow["id"])]
     nodes = nodes_of(collector, rooms.estate, [one.config.id for one in collector.lines])

@@ -92,6 +92,9 @@ class CollectorView:
         texts = self._texts
         return {
             "id": one["id"],
+            "channel": one["channel"],
+            "connected": texts(mark("online")) if one["connected"] else texts.said(in_words(one["cause"])),
+            "peer": one["peer"] or "",
             "busy": percent(one["utilisation_permille"]),
             "success": percent(one["success_permille"]),
             "tries": one["tries"],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import ConfigError
+from meterhub.errors import BadInput, ConfigError
 from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.link import CallLink
 from meterhub.field.calls.registration import Greeter, Register, Shape
 from meterhub.field.calls.settings import facts_of, settings_of
 from meterhub.field.calls.sieve import Sieve
-from meterhub.field.link import CollectorConfig
+from meterhub.field.link import CollectorConfig, wire_key
 from meterhub_gprs.ddp import Ddp, DdpGreeter
 from meterhub_gprs.presets import PRESETS
 from meterhub_gprs.prot import Prot
@@ -29,6 +29,16 @@ class GprsLink(CallLink):
         self._preset = PRESETS[config["preset"]]
         settings = settings_of({"transport": self._preset.transport} | dict(config), self._preset.heartbeats)
         super().__init__(clock, settings, facts_of(config))
+
+    def ports(self, collectors: Sequence[CollectorConfig]) -> Sequence[CollectorConfig]:
+        """Each port of a terminal that has several calls by itself."""
+        return [port for one in collectors for port in ports_of(one, self._preset.identity)]
+
+    def pair(self, collector_id: str, registration: bytes) -> None:
+        """As ``CallLink``; a terminal with several ports names each of them in the site file."""
+        if wire_key(collector_id, 1) in self._collectors:
+            raise BadInput("the channels of its lines say what each of its ports sends", where=collector_id)
+        super().pair(collector_id, registration)
 
     def greeter(self, collectors: Sequence[CollectorConfig]) -> Greeter:
         """Raises ``ConfigError`` for identities that do not fit the preset, or that two collectors have."""
@@ -51,6 +61,17 @@ class GprsLink(CallLink):
         if self._preset.speed:
             return UsrSieve(packets, 8, collector.options["parity"], 1)
         return Sieve(packets)
+
+
+def ports_of(collector: CollectorConfig, form: str) -> Iterator[CollectorConfig]:
+    """The collector itself, or what it would be if each of its ports were one: its channel is what a port sends."""
+    if not collector.channels:
+        yield collector
+    for number, packet in enumerate(collector.channels):
+        named = {"registration": packet}
+        if form == "ddp" or form in SHAPES:
+            named = {"identity": packet.decode("ascii", "replace")}
+        yield CollectorConfig(wire_key(collector.id, number), {**collector.options, "pairing": False, **named})
 
 
 def identity_of(collector: CollectorConfig) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from meterhub.field.link import CollectorConfig
 from meterhub.sim.caller import Manners, Twin, manners_of
 from meterhub_gprs import ddp
-from meterhub_gprs.link import identity_of, registrations
+from meterhub_gprs.link import identity_of, ports_of, registrations
 from meterhub_gprs.presets import PRESETS
 from meterhub_gprs.prot import Prot, escaped
 
@@ -53,6 +53,8 @@ async def simulate(
     config: Mapping[str, Any], collectors: Sequence[CollectorConfig], wires: Mapping[str, Any], world: Any
 ) -> None:
     """Run a twin of every collector until cancelled."""
-    config = {"transport": PRESETS[config["preset"]].transport} | dict(config)
-    twins = [Twin(config, one, wires.get(one.id), world, manners(config, one)) for one in collectors]
+    preset = PRESETS[config["preset"]]
+    config = {"transport": preset.transport} | dict(config)
+    ports = [port for one in collectors for port in ports_of(one, preset.identity)]
+    twins = [Twin(config, one, wires.get(one.id), world, manners(config, one)) for one in ports]
     await asyncio.gather(*(twin.run() for twin in twins))

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from meterhub import hookimpl, texts
+from meterhub.config.types import text
 from meterhub.field.link import LinkType
 from meterhub_serial.link import SerialLink
-from meterhub_serial.schema import LINK_SCHEMA
+from meterhub_serial.schema import CHANNEL, LINK_SCHEMA
 from meterhub_serial.twin import simulate
 
 requires_api = 1
@@ -30,6 +31,7 @@ def register_links() -> Iterable[LinkType]:
             schema=LINK_SCHEMA,
             open=open_link,
             dial_in=False,
+            channel=lambda options: text(64) if CHANNEL in options["port"] else None,
             simulate=simulate,
             description="A serial port: /dev/ttyUSB0, socket://host:port or rfc2217://host:port.",
         )

@@ -1,4 +1,4 @@
-"""The serial link: keeps one port open, and opens it again when it went away."""
+"""The serial link: keeps its port open, or several of one device, and opens each again when it went away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser, Link, LinkFacts, LinkHost
 from meterhub.texts import mark
 from meterhub_serial.port import open_serial
-from meterhub_serial.schema import port_settings
+from meterhub_serial.schema import port_settings, ports_of
 
 WRITE_LIMIT = 8 * 1024
 """Bytes that the port has not taken yet; more than that and it is opened anew."""
@@ -30,51 +30,60 @@ HINTS = {
 
 
 class SerialLink(Link):
-    """One port, and a task that keeps it open."""
+    """One task per port keeps it open. Lines with a ``channel:`` have a port each."""
 
     def __init__(self, clock: Clock, config: Mapping[str, Any]) -> None:
         self._clock = clock
-        self._port: str = config["port"]
-        self._settings = port_settings(config)
+        self._config = config
         self.facts = LinkFacts(config["latency"], config["latency_max"])
-        self._channel: SerialChannel | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._channels: dict[str, SerialChannel] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._troubles: dict[str, str] = {}
 
     async def open(self, host: LinkHost) -> None:
-        """Begin to open the port; raises ``ConfigError`` for a link without exactly one collector of its own."""
+        """Begin to open the ports. Raises ``ConfigError`` for a link without exactly one collector of its own, and
+        for channels that a port of one name cannot tell apart."""
         if len(host.collectors) != 1:
             raise ConfigError(f"a serial link has one port and one collector, not {len(host.collectors)}")
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_open(host), name=f"serial {self._port}")
+        loop = asyncio.get_running_loop()
+        for number, port in enumerate(ports_of(self._config, host.collectors[0])):
+            self._keepers.append(loop.create_task(self._keep_open(host, port, number), name=f"serial {port}"))
 
-    async def _keep_open(self, host: LinkHost) -> None:
+    async def _keep_open(self, host: LinkHost, port: str, line: int) -> None:
         wait_s = FIRST_RETRY_S
+        settings = port_settings(self._config, line)
         while True:
-            channel = SerialChannel(self._port)
+            channel = SerialChannel(port)
             try:
-                await open_serial(self._clock, self._port, self._settings, channel)
+                await open_serial(self._clock, port, settings, channel)
             except Exception as error:  # noqa: BLE001 - the boundary to pyserial, which raises many kinds
-                host.trouble(f"cannot open {self._port}: {_words(error)}")
+                self.trouble(f"cannot open {port}: {_words(error)}", host, port)
             else:
-                self._channel = channel
+                self._channels[port] = channel
                 await channel.made.wait()  # the transport tells it one turn of the loop later
-                host.trouble("")
+                self.trouble("", host, port)
                 wait_s = FIRST_RETRY_S
-                channel.use(host.attach(host.collectors[0].id, channel))
+                channel.use(host.attach(host.collectors[0].id, channel, line))
                 await channel.ended.wait()
                 if channel.cause != "silent":
-                    host.trouble(f"lost {self._port}: {in_words(channel.cause)}")
+                    self.trouble(f"lost {port}: {in_words(channel.cause)}", host, port)
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_RETRY_S)
 
+    def trouble(self, text: str, host: LinkHost, port: str) -> None:
+        """Tell what is wrong with any of the ports, now that this is said of one."""
+        self._troubles[port] = text
+        host.trouble("; ".join(one for one in self._troubles.values() if one))
+
     async def close(self) -> None:
-        """Close the port and stop to open it again."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        """Close the ports and stop to open them again."""
+        for keeper in self._keepers:
+            keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
-        if self._channel is not None:
-            self._channel.close("hub_stopped")
+                await keeper
+        self._keepers.clear()
+        for channel in self._channels.values():
+            channel.close("hub_stopped")
 
 
 def _words(error: Exception) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from meterhub.errors import ConfigError
-from meterhub.field.link import CollectorConfig
+from meterhub.field.link import CollectorConfig, wire_key
+from meterhub_serial.schema import ports_of
 from meterhub_serial.telnet import ComPortServer, doubled
 
 
@@ -80,9 +81,13 @@ class SocketTwin(asyncio.Protocol):
 async def simulate(
     config: Mapping[str, Any], collectors: Sequence[CollectorConfig], wires: Mapping[str, Any], world: Any
 ) -> None:
-    """Run the far end of the port until cancelled. Raises ``ConfigError`` for a port that cannot be simulated."""
-    port: str = config["port"]
-    wire = wires[collectors[0].id]
+    """Run the far end of the ports until cancelled. Raises ``ConfigError`` for a port that cannot be simulated."""
+    (collector,) = collectors
+    ports = enumerate(ports_of(config, collector))
+    await asyncio.gather(*(_simulate_port(port, wires[wire_key(collector.id, number)]) for number, port in ports))
+
+
+async def _simulate_port(port: str, wire: Any) -> None:
     if "://" not in port:
         async with pseudo_terminal(port, wire.send) as say:
             wire.receive = say

@@ -36,7 +36,7 @@ class Pipe(Channel):
 class Field:
     def __init__(self, clock, make_line, heartbeat_s=None):
         self.messages = []
-        bus = Bus()
+        bus = self.bus = Bus()
         for kind in (CollectorOnline, CollectorOffline, LinkTrouble):
             bus.on(kind, self.messages.append)
         self.line = make_line()
@@ -184,3 +184,52 @@ async def test_trouble_is_told_once_per_change(field):
 async def test_an_unknown_collector_is_our_own_mistake(field):
     with pytest.raises(Misuse):
         field.desk.attach("c9", Pipe())
+
+
+class Terminal(Field):
+    """A collector with two ports, each with a connection and a line of its own."""
+
+    def __init__(self, clock, make_line):
+        super().__init__(clock, make_line, heartbeat_s=10)
+        self.second = make_line()
+        lines = [self.line, self.second]
+        self.collector = Collector(CollectorConfig("c1", channels=("1", "2")), lines, clock, self.bus, 10)
+        self.desk.sessions["c1"] = self.collector
+
+    def call_from(self, line):
+        pipe = Pipe(f"10.0.0.1:400{line}")
+        pipe.user = self.desk.attach("c1", pipe, line)
+        return pipe
+
+
+async def test_each_port_of_a_collector_has_its_own_line_and_the_collector_is_online_while_one_is(
+    clock, make_line, results
+):
+    field = Terminal(clock, make_line)
+    first, second = field.call_from(0), field.call_from(1)
+    field.line.submit(results.reading("a", 1, 1))
+    field.second.submit(results.reading("b", 1, 1))
+    assert first.sent == second.sent == [request(1, 1)], "both wires at once"
+    second.user.received(answer(1, 1, 8))
+    first.user.received(answer(1, 1, 7))
+    assert results == [("b", [8]), ("a", [7])], "and neither hears the other"
+    first.user.lost("reset")
+    assert (field.line.down_cause, field.second.down_cause, field.collector.state) == ("reset", "", "online")
+    third = field.call_from(0)
+    again = field.call_from(1)
+    assert second.closed == "replaced" and field.second.connected and field.collector.state == "online"
+    third.user.lost("reset")
+    again.user.lost("closed")
+    assert (field.collector.state, field.collector.cause) == ("offline", "closed")
+    assert [type(one).__name__ for one in field.messages] == ["CollectorOnline", "CollectorOffline"]
+
+
+async def test_a_port_that_falls_silent_ends_alone(clock, make_line):
+    field = Terminal(clock, make_line)
+    first, second = field.call_from(0), field.call_from(1)
+    for _ in range(6):
+        await clock.advance(5)
+        second.user.alive()
+    assert (first.closed, second.closed, field.collector.state) == ("silent", None, "online")
+    field.desk.stop()
+    assert second.closed == "hub_stopped" and field.collector.state == "offline"

@@ -98,11 +98,13 @@ async def test_while_the_gate_is_shut_nobody_is_served_and_nobody_is_taken_for_s
     one.session.received(b"first")
     await clock.advance(200)
     assert one.heard == [] and one.tap.paused and flow.shut_s == pytest.approx(200)
-    assert not one.owner.too_silent(clock.monotonic()), "it is we who do not listen"
+    one.owner.end_silent(clock.monotonic())
+    assert one.session.present, "it is we who do not listen"
     flow.set_gate(False)
     await turns(3)
     assert one.heard == [b"first"] and not one.tap.paused
-    assert not one.owner.too_silent(clock.monotonic())
+    one.owner.end_silent(clock.monotonic())
+    assert one.session.present
 
 
 async def test_what_waits_is_not_lost_with_the_connection(attach, flow):

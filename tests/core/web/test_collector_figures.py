@@ -67,7 +67,17 @@ async def test_a_connection_tells_what_is_known_and_none_of_the_rest(clock):
         ("Quality", "80 %"),
     ]
     assert node_facts(None, texts_for("en")) == ()
-    assert line_of(line, clock.monotonic())["success_permille"] is None
+    figures = line_of(collector, 0, clock.monotonic())
+    assert figures["success_permille"] is figures["channel"] is figures["peer"] is figures["cause"] is None
+
+
+async def test_a_line_with_a_channel_of_its_own_tells_which_and_whether_it_is_connected(clock):
+    lines = [Line(LineConfig("c1-a"), clock, {}), Line(LineConfig("c1-b"), clock, {})]
+    collector = Collector(CollectorConfig("c1", channels=(b"DTU1-1", b"\xaa\x01")), lines, clock, Bus())
+    collector.attach(ScriptedWire(clock), 1)
+    first, second = (line_of(collector, number, clock.monotonic()) for number in (0, 1))
+    assert (first["channel"], first["cause"], first["peer"]) == ("DTU1-1", "never_seen", None)
+    assert (second["channel"], second["connected"], second["peer"]) == ("hex:aa01", True, "scripted wire")
 
 
 def test_figures_in_words():

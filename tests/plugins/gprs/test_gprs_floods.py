@@ -44,7 +44,7 @@ async def test_hundreds_of_strangers_leave_a_real_collector_alone_and_take_bound
     assert sum(one.closed for one in silent) >= 50, "the oldest had to go"
     assert len(field.desk.strangers) <= MAX_STRANGERS
     assert len([one for one in caplog.records if "called" in one.message]) <= 3, "said within limits"
-    field.owner.session.channel.send(b"still here?")
+    field.owner.sessions[0].channel.send(b"still here?")
     await until(lambda: real.data == b"still here?")
     for one in silent:
         one.abort()

@@ -318,6 +318,46 @@ async def test_meters_are_read_behind_a_terminal_of_each_kind(live_site, free_po
     await until(lambda: live.hub.field.collectors["c1"].alive_ms > alive_ms + 500)
 
 
+TWO_PORTS = """
+hub: {{data: ./data}}
+plugins: {{dlt645: , mbus: , gprs: }}
+links:
+  - {{id: field, type: gprs, preset: {preset}, listen: "127.0.0.1:{port}", heartbeat: {{every: 2s}}}}
+collectors:
+  - id: c1
+    link: field
+    lines: [{{id: c1-a, channel: "{first}"}}, {{id: c1-b, channel: "{second}"}}]
+meters:
+  - {{id: a-101, line: c1-a, profile: dlt645-2007-single-phase, address: "000000000101"}}
+  - {{id: w-101, line: c1-b, profile: cjt188-water, address: "00000000000101"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("preset", "first", "second"),
+    [("transparent", "DTU1-1", "DTU1-2"), ("usr_mac", "hex:D8B04C0004C9", "hex:D8B04C0004CA"), ("ddp", "138", "139")],
+)
+async def test_a_terminal_with_two_ports_has_a_wire_behind_each(live_site, free_port, preset, first, second):
+    live = await live_site(TWO_PORTS.format(preset=preset, port=free_port, first=first, second=second), speed=50)
+    collector = live.hub.field.collectors["c1"]
+    await until(lambda: all(line.connected for line in collector.lines))
+    runs = await asyncio.gather(live.act("meter.read", "a-101"), live.act("meter.read", "w-101"))
+    assert [run.state for run in runs] == ["confirmed", "confirmed"], [run.error for run in runs]
+    assert collector.spells == 2 and collector.state == "online"
+    assert {one.channel.peer for one in collector.sessions} != {collector.peer}
+    collector.sessions[0].channel.close("reset")
+    assert collector.state == "online" and collector.lines[0].down_cause == "reset"
+    await until(lambda: collector.lines[0].connected)
+    assert (await live.act("meter.read", "a-101")).state == "confirmed"
+
+
+async def test_a_terminal_with_several_ports_is_not_paired(open_preset):
+    given = check({"pairing": "true"}, COLLECTOR_SCHEMA)
+    link, _ = await open_preset("transparent", CollectorConfig("c1", given, channels=(b"P1", b"P2")))
+    with pytest.raises(BadInput, match="channels of its lines"):
+        link.pair("c1", b"P3")
+
+
 async def test_pairing_is_kept_over_a_restart(hub, clock):
     text = SITE.format(preset="transparent", port=1, who="pairing: true")
     home = await hub(text)

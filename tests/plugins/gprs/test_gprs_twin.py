@@ -102,7 +102,7 @@ async def test_twins_breathe_and_call_again_when_they_are_cut_off(free_port, mon
         alive_ms = estate.collectors[0].alive_ms
         await until(lambda: estate.collectors[0].alive_ms > alive_ms + 500)
         assert estate.collectors[0].heard_ms is None
-        estate.collectors[0].session.channel.close("reset")
+        estate.collectors[0].sessions[0].channel.close("reset")
         assert estate.collectors[0].state == "offline"
         await until(lambda: estate.desk.online() == 2)
         assert [(one.collector_id, one.cause) for one in offline] == [("c1", "reset")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,30 @@ async def test_a_meter_is_read_through_a_serial_server(live_site, free_port, sch
     await until(lambda: live.hub.field.collectors["cellar"].state == "online", 20)
     run = await live.act("meter.read", "a-101")
     assert run.state == "confirmed", run.error
+
+
+TWO_PORTS = """
+hub: {{data: ./data}}
+plugins: {{dlt645: , serial: }}
+links:
+  - id: box
+    type: serial
+    port: "rfc2217://127.0.0.1:{{channel}}"
+    latency_max: 1s
+    lines: [{{id: box-a, channel: "{first}"}}, {{id: box-b, channel: "{second}", baud: 1200}}]
+meters:
+  - {{id: a-101, line: box-a, profile: dlt645-2007-single-phase, address: "000000000101"}}
+  - {{id: b-101, line: box-b, profile: dlt645-1997-single-phase, address: "000000000101"}}
+"""
+
+
+async def test_a_serial_server_with_two_ports_has_a_wire_behind_each(live_site):
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = one.getsockname()[1], other.getsockname()[1]
+    live = await live_site(TWO_PORTS.format(first=ports[0], second=ports[1]), speed=20)
+    box = live.hub.field.collectors["box"]
+    await until(lambda: all(line.connected for line in box.lines), 20)
+    for meter in ("a-101", "b-101"):
+        run = await live.act("meter.read", meter)
+        assert run.state == "confirmed", run.error
+    assert [session.channel.peer for session in box.sessions] == [f"rfc2217://127.0.0.1:{port}" for port in ports]

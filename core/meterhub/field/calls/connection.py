@@ -95,10 +95,10 @@ class Connection(asyncio.Protocol, Channel):
             if rest and not self._cause:
                 self._pass_on(rest)
 
-    def _attach(self, collector_id: str, packet: bytes) -> None:
-        framing = self._framing = self._link.frame(collector_id, packet)
+    def _attach(self, key: str, packet: bytes) -> None:
+        framing = self._framing = self._link.frame(key, packet)
         self._link.named(self)
-        self._user = self._link.host.attach(collector_id, self)
+        self._user = self._link.attach(key, self)
         if self._cause:
             self._user.lost(self._cause)
         elif framing.talks:

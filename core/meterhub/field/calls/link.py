@@ -20,7 +20,7 @@ from meterhub.field.calls.door import Door
 from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.registration import UNKNOWN, Greeter, Register
 from meterhub.field.calls.sieve import Sieve
-from meterhub.field.link import CollectorConfig, Link, LinkFacts, LinkHost
+from meterhub.field.link import Channel, ChannelUser, CollectorConfig, Link, LinkFacts, LinkHost, line_of_key
 
 RETRY_S = 5.0
 HOLD_S = 0.2
@@ -61,6 +61,7 @@ class CallLink(Link):
         )
         self._dialler: Dialler | None = None
         self._collectors: dict[str, CollectorConfig] = {}
+        """By ``wire_key``: where each line of a collector has a connection of its own, one for each."""
         self._connections: set[Connection] = set()
         self._unnamed: dict[Connection, float] = {}
         """Callers not yet named, the oldest first, with the time when their patience ends."""
@@ -86,18 +87,31 @@ class CallLink(Link):
         """The framing of a new connection; ``packet`` is its registration, b'' when we called."""
         return Sieve((packet, *self.heartbeats) if packet else self.heartbeats)
 
-    def frame(self, collector_id: str, packet: bytes) -> Framing:
-        """``framing`` for the collector with this id."""
-        return self.framing(self._collectors[collector_id], packet)
+    def ports(self, collectors: Sequence[CollectorConfig]) -> Sequence[CollectorConfig]:
+        """Who calls: the collectors, or one with a ``wire_key`` for an id for each port that calls by itself.
+
+        Raises ``ConfigError`` for channels that cannot be.
+        """
+        return collectors
+
+    def frame(self, key: str, packet: bytes) -> Framing:
+        """``framing`` for the caller with this ``wire_key``."""
+        return self.framing(self._collectors[key], packet)
+
+    def attach(self, key: str, channel: Channel) -> ChannelUser:
+        """Tell the host that the caller with this ``wire_key`` is there."""
+        collector_id, line = line_of_key(key)
+        return self.host.attach(collector_id, channel, line)
 
     async def open(self, host: LinkHost) -> None:
         """Listen and call; a port that is taken is tried again. Raises ``ConfigError`` for what never works."""
         self.host = host
-        self._collectors = {one.id: one for one in host.collectors}
-        targets = {one.id: tuple(one.options["connect"]) for one in host.collectors if one.options.get("connect")}
+        callers = self.ports(host.collectors)
+        self._collectors = {one.id: one for one in callers}
+        targets = {one.id: tuple(one.options["connect"]) for one in callers if one.options.get("connect")}
         if self._settings.listen is None:
-            _all_called(host.collectors)
-        self._greeter = self.greeter([one for one in host.collectors if one.id not in targets])
+            _all_called(callers)
+        self._greeter = self.greeter([one for one in callers if one.id not in targets])
         if self._settings.listen is not None:
             self._start_listening(*self._settings.listen)
         if targets:
