@@ -48,7 +48,7 @@ def actions() -> str:
     """Every action of the core: name, parameters, permission, what a page asks first."""
     nobody: Any = None  # the table asks what there is, and nothing of it is called
     rows = []
-    for action in MeterActions(nobody).actions():
+    for action in MeterActions(nobody, nobody).actions():
         params = ", ".join(f"`{one.name}`" + ("" if one.required else "?") for one in fields_of(action.schema))
         rows.append([f"`{action.name}`", action.title["en"], params, f"`{action.permission}`", action.danger.value])
     return table(["action", "on the page", "parameters", "permission", "asks first"], rows)

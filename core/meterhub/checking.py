@@ -64,7 +64,7 @@ def _failures(plugins: Plugins, told: set[str]) -> Iterator[ConfigError]:
 
 def _in_schedules(site: Site, plugins: Plugins) -> list[ConfigError]:
     clock = Clock()
-    offered = offered_actions(Reader(Estate(Bus(), clock), clock), lambda collector: (), plugins)
+    offered = offered_actions(Reader(Estate(Bus(), clock), clock), lambda collector: (), plugins, clock)
     actions = [action for _, action in offered]
     return with_actions(site.schedules, actions, some_missing=plugins.broken())[1]
 

@@ -53,6 +53,7 @@ from meterhub.tasks import Tasks
 from meterhub.web.rooms import Rooms
 
 DAY_S = 86_400
+LinesOf = Callable[[str], Iterable[Line]]
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,10 @@ def load_plugins(
 
 
 def offered_actions(
-    reader: Reader, lines_of: Callable[[str], Iterable[Line]], plugins: Plugins, finder: Finder | None = None
+    reader: Reader, lines_of: LinesOf, plugins: Plugins, clock: Clock, finder: Finder | None = None
 ) -> list[tuple[Plugin | None, Action]]:
     """The core's own actions, then those of the plugins, each with its plugin."""
-    own = [*MeterActions(reader).actions(), *Probing(reader.protocols, lines_of, finder).actions()]
+    own = [*MeterActions(reader, clock).actions(), *Probing(reader.protocols, lines_of, finder).actions()]
     return [*((None, one) for one in own), *plugins.call("register_actions")]
 
 
@@ -232,8 +233,7 @@ class Hub:
         self.people = await People.open(self.store, self.clock)
         self.spawn("people", self._prune_people())
         self.journal = StoredRuns(self.store, self.clock)
-        interrupted = await self.journal.close_open_runs()
-        if interrupted:
+        if interrupted := await self.journal.close_open_runs():
             log.warning("%d commands were interrupted by the last stop and are marked failed", interrupted)
         self.actions = Actions(self.bus, self.clock, self.journal, self.estate.get, self.spawn)
         rows = StoredDueRows(self.store, self.clock)
@@ -246,7 +246,7 @@ class Hub:
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
         finder = Finder(self.estate, self.reader.protocols, self.clock, self.spawn, self.site.hub.operator)
-        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins, finder):
+        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins, self.clock, finder):
             if plugin is None:
                 self.actions.register(action)
             else:

@@ -21,6 +21,7 @@ from meterhub.config.site import load_site
 from meterhub.demo.history import remember
 from meterhub.demo.money import open_accounts
 from meterhub.demo.site import silent_meters, write_site
+from meterhub.descriptors import raise_limit
 from meterhub.hub import Hub
 from meterhub.people.commands import Maintainer
 from meterhub.tasks import Tasks
@@ -65,7 +66,8 @@ def _log(level: int = logging.INFO) -> None:
 
 
 def _loop(main: Coroutine[Any, Any, None]) -> int:
-    """Run on uvloop where it is installed."""
+    """Run on uvloop where it is installed, with as many connections as the system allows."""
+    raise_limit()
     try:
         import uvloop
     except ImportError:

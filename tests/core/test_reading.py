@@ -95,16 +95,16 @@ async def test_a_dead_meter_has_no_answer_and_no_value(reader, estate):
     assert estate.entity("a-3.energy_total").shown is None
 
 
-async def test_a_sweep_tells_its_listeners_once_per_meter_and_says_what_came_of_it(reader, estate, bus):
+async def test_a_sweep_tells_its_listeners_once_per_meter_and_says_what_came_of_it(reader, estate, bus, clock):
     news = []
     bus.on(StatesChanged, lambda message: news.append((message.device.id, len(message.changes))))
-    outcome = await MeterActions(reader).sweep(list(estate.values()), {}, Cause("schedule", "s"))
+    outcome = await MeterActions(reader, clock).sweep(list(estate.values()), {}, Cause("schedule", "s"))
     assert news == [("a-1", 2), ("a-2", 2)]
     assert outcome == {"asked": 3, "answered": 2, "failed": {"no_answer": 1}}
 
 
 async def test_a_sweep_leaves_out_what_is_not_worth_reading_yet(reader, estate, bus, clock):
-    sweep = MeterActions(reader).sweep
+    sweep = MeterActions(reader, clock).sweep
     await sweep([estate["a-1"]], {}, Cause("schedule", "s"))
     await clock.advance(900)
     news = []
@@ -115,7 +115,7 @@ async def test_a_sweep_leaves_out_what_is_not_worth_reading_yet(reader, estate, 
 
 async def test_read_now_is_an_action_whose_result_is_what_was_read(reader, estate, bus, clock, tasks):
     actions = Actions(bus, clock, None, estate.get, tasks.spawn)
-    for action in MeterActions(reader).actions():
+    for action in MeterActions(reader, clock).actions():
         actions.register(action)
     await clock.advance(60)
     run = await actions.call("meter.read", "a-2", {"entities": ["energy_total"]}, actor=System())

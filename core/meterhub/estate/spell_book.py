@@ -1,11 +1,14 @@
 """The spell book: since when a collector was online or offline and why, kept so that the seconds add up.
 
 While the hub is down nobody knows: that time is a spell ``unknown`` of its own, from the hub's last sign of life on.
+What happens while a transaction is under way is written together in the next one, thousands at once after a power cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +23,15 @@ from meterhub.store.engine import Row, Store, Transaction
 
 ALIVE_EVERY_S = 20.0
 """How often the hub notes that it lives; after a crash the unknown time begins at the last note."""
+RETRY_S = 5.0
+"""How long to wait when the store refuses."""
+MOST_TURNS = 200_000
+"""Turns that wait for a store that refuses them; more are given up, and said so."""
+
+log = logging.getLogger(__name__)
+
+Turn = tuple[str, str, int, str]
+"""``(device, state, since_ms, cause)``."""
 
 
 class SpellBook:
@@ -37,6 +49,10 @@ class SpellBook:
         self._clock = clock
         self._estate = estate
         self._spawn = spawn
+        self._turns: list[Turn] = []
+        """What is not written yet, the oldest first."""
+        self._writing = False
+        self._order = asyncio.Lock()
         bus.on(CollectorOnline, self._online)
         bus.on(CollectorOffline, self._offline)
 
@@ -63,10 +79,12 @@ class SpellBook:
 
     async def spells(self, device: str, from_ms: int, to_ms: int) -> list[Row]:
         """The spells of one collector that touch a time, oldest first."""
+        await self._write()
         return await self._store.query("spells_of", {"device": device, "from_ms": from_ms, "to_ms": to_ms})
 
     async def close(self) -> None:
         """At an orderly stop every spell ends now."""
+        await self._write()
         now = self._clock.now()
 
         def write(tx: Transaction) -> None:
@@ -81,7 +99,8 @@ class SpellBook:
 
     def _offline(self, message: CollectorOffline) -> None:
         self._show(message.collector_id, Status.LINK_DOWN, in_words(message.cause))
-        self._turn(message.collector_id, "offline", message.ms, message.cause)
+        if message.cause != "hub_stopped":  # then all end at once, in ``close``
+            self._turn(message.collector_id, "offline", message.ms, message.cause)
 
     def _show(self, device_id: str, status: Status, detail: str) -> None:
         device = self._estate.get(device_id)
@@ -89,13 +108,58 @@ class SpellBook:
             self._estate.set_status(device, status, detail)
 
     def _turn(self, device: str, state: str, now_ms: int, cause: str) -> None:
-        """End the present spell and begin the next. Transactions are carried out in the order of their calls."""
+        """End the present spell and begin the next, as soon as the store has time."""
+        if len(self._turns) >= MOST_TURNS:
+            log.error("%d changes of collectors are not kept: the store does not take them", len(self._turns))
+            self._turns.clear()
+        self._turns.append((device, state, now_ms, cause))
+        if not self._writing:
+            self._writing = True
+            self._spawn("spells", self._write_all())
 
-        def write(tx: Transaction) -> None:
-            tx.execute("end_spell", {"device": device, "now_ms": now_ms})
-            tx.insert("spells", _spell(device, state, now_ms, cause))
+    async def _write_all(self) -> None:
+        try:
+            while self._turns:
+                try:
+                    await self._write()
+                except StoreError:  # the writer has logged it
+                    await self._clock.sleep(RETRY_S)
+        finally:
+            self._writing = False
 
-        self._spawn(f"spell of {device}", self._store.transact(write))
+    async def _write(self) -> None:
+        """Returns when all that happened before is committed; keeps it and raises ``StoreError`` when that fails."""
+        async with self._order:
+            if not self._turns:
+                return
+            turns, self._turns = self._turns, []
+            ends, rows = _in_order(turns)
+
+            def write(tx: Transaction) -> None:
+                tx.many("end_spell", ends)
+                tx.many("begin_spell", rows)
+
+            try:
+                await self._store.transact(write)
+            except StoreError:
+                self._turns[:0] = turns
+                raise
+
+
+def _in_order(turns: Iterable[Turn]) -> tuple[list[Row], list[Row]]:
+    """When the open spell of each device ends, and the new spells; one that ended meanwhile has its end already."""
+    ends: list[Row] = []
+    rows: list[Row] = []
+    newest: dict[str, Row] = {}
+    for device, state, since_ms, cause in turns:
+        before = newest.get(device)
+        if before is None:
+            ends.append({"device": device, "now_ms": since_ms})
+        else:
+            before["until_ms"] = max(before["since_ms"], since_ms)
+        newest[device] = row = _spell(device, state, since_ms, cause) | {"until_ms": None}
+        rows.append(row)
+    return ends, rows
 
 
 def _spell(device: str, state: str, since_ms: int, cause: str) -> Row:

@@ -40,21 +40,21 @@ def call():
     return SimpleNamespace(action=action, target=device, params={"speed": 9600}, cause=None, sent=lambda: None)
 
 
-async def test_the_new_speed_is_tested_and_the_line_goes_back():
+async def test_the_new_speed_is_tested_and_the_line_goes_back(clock):
     street = Street(can_retune=True, hears=9600)
-    result = await MeterActions(street).set_speed(call())
+    result = await MeterActions(street, clock).set_speed(call())
     assert result["tested"] is True
     assert street.reads == [9600] and street.speed == OWN
 
 
-async def test_a_meter_that_is_silent_at_the_new_speed_is_asked_at_the_old_one():
+async def test_a_meter_that_is_silent_at_the_new_speed_is_asked_at_the_old_one(clock):
     street = Street(can_retune=True, hears=OWN)
     with pytest.raises(Refused, match="does not answer at 9600 baud"):
-        await MeterActions(street).set_speed(call())
+        await MeterActions(street, clock).set_speed(call())
     assert street.reads == [9600, OWN] and street.speed == OWN
 
 
-async def test_a_link_that_cannot_change_its_speed_leaves_it_untested():
+async def test_a_link_that_cannot_change_its_speed_leaves_it_untested(clock):
     street = Street(can_retune=False, hears=OWN)
-    assert (await MeterActions(street).set_speed(call()))["tested"] is False
+    assert (await MeterActions(street, clock).set_speed(call()))["tested"] is False
     assert street.reads == []

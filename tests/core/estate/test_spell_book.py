@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+
+import pytest
 
 from meterhub.bus import Bus
 from meterhub.devices.states import Estate
 from meterhub.errors import StoreError
-from meterhub.estate.spell_book import ALIVE_EVERY_S, SpellBook
+from meterhub.estate.spell_book import ALIVE_EVERY_S, RETRY_S, SpellBook
+from meterhub.field.collector import CollectorOffline, CollectorOnline
 
 
 class FullAtFirst:
@@ -29,3 +33,48 @@ async def test_a_full_disk_does_not_end_the_notes_that_the_hub_lives(clock):
     await clock.advance(3 * ALIVE_EVERY_S)
     assert not task.done() and store.asked >= 3
     task.cancel()
+
+
+@pytest.fixture
+async def book(store, clock, tasks):
+    """A book in a real store, and the bus that it listens to."""
+    bus = Bus()
+    book = SpellBook(store, clock, bus, Estate(bus, clock), tasks.spawn)
+    await book.open(["c1", "c2"])
+    return SimpleNamespace(book=book, emit=bus.emit)
+
+
+async def spells(book, device):
+    rows = await book.book.spells(device, 0, 9**15)
+    return [(one["state"], one["since_ms"], one["until_ms"], one["cause"]) for one in rows]
+
+
+async def test_flaps_within_one_moment_are_all_kept_and_their_times_join(book, clock):
+    start = clock.now()
+    book.emit(CollectorOnline("c1", start + 1, "peer"))
+    book.emit(CollectorOffline("c1", start + 2, "reset", start + 1))
+    book.emit(CollectorOnline("c2", start + 2, "peer"))
+    book.emit(CollectorOnline("c1", start + 3, "peer"))
+    assert await spells(book, "c1") == [
+        ("unknown", start, start + 1, "never_seen"),
+        ("online", start + 1, start + 2, "connected"),
+        ("offline", start + 2, start + 3, "reset"),
+        ("online", start + 3, None, "connected"),
+    ]
+    assert [one[0] for one in await spells(book, "c2")] == ["unknown", "online"]
+
+
+async def test_a_thousand_collectors_at_once_are_few_transactions(book, store, clock):
+    before = store.commits
+    for number in range(1000):
+        book.emit(CollectorOnline(f"c{number}", clock.now(), "peer"))
+    assert (await spells(book, "c999"))[-1][0] == "online"
+    assert store.commits - before <= 3
+
+
+async def test_what_a_full_disk_refuses_is_written_when_there_is_room(clock, tasks):
+    store, bus = FullAtFirst(), Bus()
+    SpellBook(store, clock, bus, Estate(bus, clock), tasks.spawn)
+    bus.emit(CollectorOnline("c1", clock.now(), "peer"))
+    await clock.advance(3 * RETRY_S)
+    assert store.asked == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,8 @@ from far_end import Caller
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.config.schema import check
+from meterhub.field.calls import door
+from meterhub.field.calls import link as calls
 from meterhub.field.collector import Collector
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import MAX_STRANGERS, LinkDesk
@@ -60,3 +63,34 @@ async def test_calling_and_hanging_up_over_and_over_leaves_nothing_behind(field)
     assert field.owner.state in ("offline", "never_seen") and not field.link._held
     await Caller.call(field.link, b"DTU1")
     await until(lambda: field.owner.state == "online")
+
+
+@pytest.fixture
+def few_descriptors(monkeypatch):
+    """Callers may have thirty of them."""
+    with socket.socket() as lowest:
+        most = lowest.fileno() + 60  # both ends are in this process
+    monkeypatch.setattr(door, "for_callers", lambda: most)
+
+
+async def test_strangers_go_when_descriptors_run_out_and_a_collector_gets_in(few_descriptors, field):
+    silent = [await Caller.call(field.link) for _ in range(60)]
+    await until(lambda: sum(one.closed for one in silent) >= 20)
+    real = await Caller.call(field.link, b"DTU1")
+    await until(lambda: field.owner.state == "online")
+    field.owner.sessions[0].channel.send(b"hello")
+    await until(lambda: real.data == b"hello")
+    assert any("descriptors" in one.why for one in field.desk.strangers) and not field.desk.text
+
+
+async def test_a_full_house_is_told_and_over_when_there_has_been_room_for_a_while(few_descriptors, field, monkeypatch):
+    monkeypatch.setattr(calls, "CALM_S", 0.05)
+    monkeypatch.setattr(calls, "CROWD", 0)
+    silent = [await Caller.call(field.link) for _ in range(60)]
+    await until(lambda: "cannot accept calls" in field.desk.text)
+    for one in silent:
+        one.abort()
+    await until(lambda: not field.desk.text)
+    real = await Caller.call(field.link, b"DTU1")
+    await until(lambda: field.owner.state == "online")
+    assert not real.closed

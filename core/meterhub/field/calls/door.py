@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from meterhub.descriptors import for_callers
 
 ACCEPTS_PER_TURN = 256
 """The loop's own listener takes one or so per turn and starves behind busy connections."""
@@ -33,12 +37,24 @@ def set_up(sock: socket.socket) -> None:
 
 
 class Door:
-    """Listens on one TCP port. ``admit`` decides who gets in, ``full`` hears when no more descriptors are left."""
+    """Listens on one TCP port. ``admit`` decides who gets in.
 
-    def __init__(self, admit: Admit, full: Callable[[OSError], None], tls: ssl.SSLContext | None = None) -> None:
+    When callers have all the descriptors that they may, ``make_room`` is asked to turn some away, and says whether
+    there are any to turn away; when there are none, or no descriptors at all, ``full`` hears why nobody is let in.
+    """
+
+    def __init__(
+        self,
+        admit: Admit,
+        make_room: Callable[[], bool],
+        full: Callable[[OSError], None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._admit = admit
+        self._make_room = make_room
         self._full = full
         self._tls = tls
+        self._most = 0
         self._socket: socket.socket | None = None
         self._welcoming: set[asyncio.Task[Any]] = set()
 
@@ -52,6 +68,7 @@ class Door:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
         self._socket.setblocking(False)
+        self._most = for_callers()
         set_up(self._socket)  # on Linux those that it accepts inherit it: six system calls less for each
         self.resume()
 
@@ -63,7 +80,6 @@ class Door:
     def _accept(self) -> None:
         """Take what waits at the door."""
         assert self._socket is not None
-        loop = asyncio.get_running_loop()
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 sock, address = self._socket.accept()
@@ -71,18 +87,33 @@ class Door:
                 return
             except ConnectionError:
                 continue  # hung up while waiting
-            except OSError as error:  # no more file descriptors: let others finish first
-                loop.remove_reader(self._socket)
-                self._full(error)
+            except OSError as error:
+                self._shut(error)
                 return
-            sock.setblocking(False)
-            guest = self._admit(address)
-            if guest is None:
+            crowded = sock.fileno() >= self._most
+            if crowded and not self._make_room():
                 sock.close()
-                continue
-            task = loop.create_task(self._welcome(sock, guest))
-            self._welcoming.add(task)
-            task.add_done_callback(self._welcoming.discard)
+                self._shut(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+                return
+            self._let_in(sock, address)
+            if crowded:
+                return  # those who were turned away let go of theirs before the next turn
+
+    def _shut(self, error: OSError) -> None:
+        """No more file descriptors: let others finish first."""
+        assert self._socket is not None
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._full(error)
+
+    def _let_in(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
+        sock.setblocking(False)
+        guest = self._admit(address)
+        if guest is None:
+            sock.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._welcome(sock, guest))
+        self._welcoming.add(task)
+        task.add_done_callback(self._welcoming.discard)
 
     async def _welcome(self, sock: socket.socket, guest: asyncio.Protocol) -> None:
         loop = asyncio.get_running_loop()

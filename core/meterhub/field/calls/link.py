@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import islice
 from typing import Any
 
 from meterhub.clock import Clock
@@ -26,6 +27,10 @@ RETRY_S = 5.0
 HOLD_S = 0.2
 """How long bytes that may begin a packet of the link are held back."""
 TICK_S = 1.0
+CROWD = 64
+"""Callers without a name who are turned away at once when descriptors run out."""
+CALM_S = 10.0
+"""So long callers must have found room before that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class CallLink(Link):
         self._settings = settings
         self.facts = facts
         self._entrance: Door | Mailbox = (
-            Mailbox(self._admit) if settings.udp else Door(self._admit, self._full, settings.tls)
+            Mailbox(self._admit) if settings.udp else Door(self._admit, self._make_room, self._full, settings.tls)
         )
         self._dialler: Dialler | None = None
         self._collectors: dict[str, CollectorConfig] = {}
@@ -67,6 +72,7 @@ class CallLink(Link):
         """Callers not yet named, the oldest first, with the time when their patience ends."""
         self._callers: Counter[str] = Counter()
         self._held: set[Connection] = set()
+        self._full_at = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     @property
@@ -129,14 +135,29 @@ class CallLink(Link):
             return
         self.host.trouble("")
 
+    def _make_room(self) -> bool:
+        """Descriptors run out: the oldest callers without a name have to go. False when there are none."""
+        oldest = list(islice(self._unnamed, CROWD))
+        for connection in oldest:
+            connection.turn_away("had not named itself when no more file descriptors were left")
+        return bool(oldest)
+
     def _full(self, error: OSError) -> None:
         self.host.trouble(f"cannot accept calls: {error.strerror or error}")
+        self._full_at = self._clock.monotonic()
         self._later("accept", 1.0, self._accept_again)
+        self._later("calm", CALM_S, self._calm)
 
     def _accept_again(self) -> None:
-        self.host.trouble("")
         if isinstance(self._entrance, Door):
             self._entrance.resume()
+
+    def _calm(self) -> None:
+        left_s = self._full_at + CALM_S - self._clock.monotonic()
+        if left_s > 0:
+            self._later("calm", left_s, self._calm)
+        else:
+            self.host.trouble("")
 
     def _admit(self, address: tuple[Any, ...]) -> Connection | None:
         """A connection for a caller at the door, unless too many of its kind are there."""

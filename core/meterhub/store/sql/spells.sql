@@ -2,6 +2,10 @@
 -- A collector changed its state: its open spell ends.
 update spells set until_ms = max(since_ms, :now_ms) where device = :device and until_ms is null;
 
+-- name: begin_spell
+-- A spell of a collector begins; :until_ms is null unless it has ended meanwhile.
+insert into spells (device, state, since_ms, until_ms, cause) values (:device, :state, :since_ms, :until_ms, :cause);
+
 -- name: end_all_spells
 -- The hub stopped: every open spell ends.
 update spells set until_ms = max(since_ms, :now_ms) where until_ms is null;
