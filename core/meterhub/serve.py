@@ -33,7 +33,6 @@ from meterhub.web.render import compile_templates
 
 DISABLED = "METERHUB_DISABLED_PLUGINS"
 DEMO_USER = "demo"
-DEMO_TENANT = "a-102"
 FIRST_SWEEP_S = 1.5
 
 
@@ -133,10 +132,9 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
     seed, speed = twins
     tasks = Tasks(hub.clock)
     tasks.spawn("twins", run_twins(far_end, Clock(seed), seed=seed, speed=speed, silent=silent_meters(far_end)))
-    tasks.spawn("demo", _begin(hub, seed if speed == 1 else None))
+    tasks.spawn("demo", _begin(hub, address, seed if speed == 1 else None))
     sys.stdout.write(f"MeterHub shows {hub.site.hub.name} on {address}\n")
     sys.stdout.write(f"Log in once with {address}/login/link/{await _login_link(hub)}\n")
-    sys.stdout.write(f"Pay as a tenant at {address}/pay/{DEMO_TENANT}\n")
     sys.stdout.flush()
     try:
         await _until_signal()
@@ -144,10 +142,12 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
         await tasks.stop()
 
 
-async def _begin(hub: Hub, seed: int | None) -> None:
-    """A newcomer need not wait: read all meters as soon as the collectors called, and give them a past."""
+async def _begin(hub: Hub, address: str, seed: int | None) -> None:
+    """A newcomer need not wait: open accounts and read all meters as soon as the collectors called, add a past."""
     await hub.clock.sleep(FIRST_SWEEP_S)
-    await open_accounts(hub)
+    for link in await open_accounts(hub):
+        sys.stdout.write(f"Pay as a tenant at {address}{link}\n")
+        sys.stdout.flush()
     sweep = hub.actions.get("meter.read").many
     if seed is not None:
         await remember(hub, seed)

@@ -12,16 +12,28 @@ SERVER_BLOCK = "c-"
 """Meters of this block keep their credit on the server; those of the others in their own purse."""
 
 
-async def open_accounts(hub: Hub) -> None:
-    """Open an account on each prepaid meter that has none; one that does not answer has to wait for the next start."""
+async def open_accounts(hub: Hub) -> list[str]:
+    """Open an account on each prepaid meter that has none; one that does not answer has to wait for the next start.
+
+    Returns the paths of two tenants' pages: one with its credit in the meter, one with it on the server.
+    """
     meters = [one for one in hub.estate.values() if one.profile.id == PREPAID_PROFILE][:MOST]
-    for device in meters:
-        if await hub.money.all("money.account_of_meter", name=device.id):
-            continue
-        mode = "server" if device.id.startswith(SERVER_BLOCK) else "meter"
-        params = {"mode": mode, "holder": f"Tenant of {device.id}"}
-        run = await hub.actions.call(
-            "money.open_account", device.id, params, actor=System("system:demo"), cause=Cause("start", "demo")
-        )
-        if run.done is not None:
-            await run.done
+    links: dict[str, str] = {}
+    for number, device in enumerate(meters):
+        known = await hub.money.all("money.account_of_meter", name=device.id)
+        if not known:
+            await _open(hub, device.id, f"1380000{number:04d}")
+            known = await hub.money.all("money.account_of_meter", name=device.id)
+        for account in known:
+            links.setdefault(account["mode"], f"/pay/{account['link']}")
+    return list(links.values())
+
+
+async def _open(hub: Hub, meter: str, phone: str) -> None:
+    mode = "server" if meter.startswith(SERVER_BLOCK) else "meter"
+    params = {"mode": mode, "holder": f"Tenant of {meter}", "phone": phone}
+    run = await hub.actions.call(
+        "money.open_account", meter, params, actor=System("system:demo"), cause=Cause("start", "demo")
+    )
+    if run.done is not None:
+        await run.done

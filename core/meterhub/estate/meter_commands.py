@@ -176,9 +176,7 @@ COMMANDS: tuple[Command, ...] = (
         lasting=False,
         everyday=True,
     ),
-    Command(
-        "meter.credit", _title("Recharge", "充值", "チャージ"), Danger.REASON, "meter.credit", _MONEY, everyday=True
-    ),
+    Command("meter.credit", _title("Recharge", "充值", "チャージ"), Danger.REASON, "meter.credit", _MONEY),
     Command("meter.refund", _title("Refund", "退费", "返金"), Danger.REASON, "meter.credit", _MONEY),
     Command("meter.open_account", _title("Open account", "开户", "口座開設"), Danger.REASON, "meter.credit", _MONEY),
 )

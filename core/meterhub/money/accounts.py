@@ -30,6 +30,7 @@ class Opening:
     by: str
     utility: str = "energy"
     holder: str = ""
+    phone: str = ""
     purchase_count: int | None = None
 
 
@@ -42,9 +43,24 @@ def open_account(tx: Transaction, opening: Opening, now_ms: int) -> Row:
     assert before is not None
     account_id = f"{opening.meter}-{before['n'] + 1}"
     place = {"operator": opening.operator, "scope": opening.scope, "meter": opening.meter, "link": opening.link}
-    more = {"utility": opening.utility, "mode": opening.mode, "state": "open", "holder": opening.holder}
+    more = {
+        "utility": opening.utility,
+        "mode": opening.mode,
+        "state": "open",
+        "holder": opening.holder,
+        "phone": opening.phone,
+    }
     times = {"opened_by": opening.by, "opened_ms": now_ms, "purchase_count": opening.purchase_count}
     tx.insert("money_accounts", {"id": account_id, **place, **more, **times})
+    return account_of(tx, account_id)
+
+
+def renew_link(tx: Transaction, account_id: str, link: str) -> Row:
+    """Give the tenant's page another address; the one on older stickers finds nothing any more."""
+    account = account_of(tx, account_id)
+    if account["state"] == "closed":
+        raise Conflict("the account is closed already", where=account_id)
+    tx.update("money_accounts", {"id": account_id}, {"link": link})
     return account_of(tx, account_id)
 
 

@@ -167,6 +167,16 @@ class Counter:
             raise BadInput(f"{what!r} is no decision", hint="arrived, not_arrived, adopt_count, send_again")
         steps.hurry(desk, delivery)
 
+    async def renew_link(self, account_id: str, link: str, by: str) -> Row:
+        """See ``accounts.renew_link``."""
+
+        def write(tx: Transaction) -> Row:
+            account = accounts.renew_link(tx, account_id, link)
+            self._note(tx, "money.renew_link", account_id, by, {})
+            return account
+
+        return await self._till.transact(write)
+
     async def freeze(self, account_id: str, by: str) -> Row:
         """The first step to the end of an account: it takes no more orders."""
 
@@ -187,12 +197,17 @@ class Counter:
 
         return await self._till.transact(write)
 
-    async def charge(self, account_id: str, ref: str, fen: int) -> Row:
-        """Let an account pay for what was used, and look whether its supply stays on."""
+    async def charge(self, account_id: str, ref: str, fen: int, by: str = "", reason: str = "") -> Row:
+        """Let an account pay for what was used, and look whether its supply stays on. ``by`` is set when a person did.
+
+        ``ref`` names the charge for ever: the same again is the same charge.
+        """
 
         def write(tx: Transaction) -> Row:
             account = accounts.charge(tx, account_id, ref, fen, self._clock.now())
             check_supply(tx, account, f"charge/{ref}", self._till.outbox)
+            if by:
+                self._note(tx, "money.charge", account_id, by, {"amount_fen": fen, "ref": ref, "reason": reason})
             return account
 
         return await self._till.transact(write)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 MAX_KEY = 255
 UNPAID_MOST = 20
-"""Orders of one account that may wait to be paid: the page is open to everybody, and must not fill the books."""
+"""Orders of one account that may wait to be paid: the page is open to everybody, and must not fill the books.
+
+Those of passers-by are counted apart, so that nobody keeps a tenant from paying.
+"""
 OPEN_ATTEMPTS_MOST = 20
 """Tries to pay one order; whoever needs more starts a new one."""
 
@@ -56,7 +59,7 @@ def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: i
         raise BadInput(f"the least that can be paid is {yuan(policy.least_fen)}")
     if account["state"] != "open":
         raise Conflict("the account is being closed and takes no more orders", where=wish.account)
-    unpaid = tx.one("money.unpaid", {"account": wish.account, "now_ms": now_ms})
+    unpaid = tx.one("money.unpaid", {"account": wish.account, "by": wish.by, "now_ms": now_ms})
     if unpaid is not None and unpaid["n"] >= UNPAID_MOST:
         raise TooMany(
             "too many orders of this account wait to be paid", where=wish.account, hint="pay one of them first"

@@ -152,6 +152,10 @@ class Paying:
         """The page of an order as the payer's browser and the companies reach it."""
         return f"{self._public_url}/pay/order/{order_no}"
 
+    def page_url(self, path: str) -> str:
+        """A path of this hub as phones reach it, "" when the hub has no public address."""
+        return f"{self._public_url}{path}" if self._public_url else ""
+
     def notify_url(self, merchant: Merchant) -> str:
         """Where the company sends its notices. Raises ``ConfigError`` when the hub has no public address."""
         if not self._public_url:

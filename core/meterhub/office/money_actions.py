@@ -16,6 +16,7 @@ from meterhub.money.purse import PurseReading
 from meterhub.money.refunds import RefundWish
 from meterhub.money.room import Money
 from meterhub.money.states import Mode
+from meterhub.office.message_room import telephone
 
 DECISIONS = ("arrived", "not_arrived", "adopt_count", "send_again")
 UTILITIES = {"energy": "energy", "volume": "water", "heat": "heat", "gas": "gas"}
@@ -46,11 +47,16 @@ class MoneyActions:
                 schema={
                     vol.Required("mode"): vol.In([str(one) for one in Mode]),
                     vol.Optional("holder", default=""): str,
+                    vol.Optional("phone", default=""): str,
                 },
             ),
             Action(
                 "money.sell", _title("Sell credit for cash", "现金充值", "現金で販売"), sell, self.sell,
                 target="meter", danger=Danger.CONFIRM, schema={vol.Required("amount"): str},
+            ),
+            Action(
+                "money.renew_link", _title("Renew tenant's link", "更换缴费链接", "支払リンクを更新"), sell,
+                self.renew_link, danger=Danger.CONFIRM, schema={vol.Required("account"): str},
             ),
             Action(
                 "money.freeze_account", _title("Take no more orders", "停止充值", "受付停止"), sell, self.freeze,
@@ -79,6 +85,11 @@ class MoneyActions:
                 schema={vol.Required("order"): str, vol.Required("decision"): vol.In(DECISIONS), **reason},
             ),
             Action(
+                "money.charge", _title("Book consumption by hand", "手工记账用量", "使用量を手入力"), decide,
+                self.charge, danger=Danger.REASON,
+                schema={vol.Required("account"): str, vol.Required("amount"): str, **reason},
+            ),
+            Action(
                 "money.close_account", _title("Close account", "销户", "口座閉鎖"), decide, self.close,
                 danger=Danger.REASON,
                 schema={vol.Required("account"): str, vol.Optional("meter_credit", default="0"): str},
@@ -100,6 +111,7 @@ class MoneyActions:
         opening = Opening(
             device.id, device.operator, device.scope, mode, self._money.new_link(), call.actor.id,
             utility=self._utility(device), holder=call.params["holder"], purchase_count=count,
+            phone=telephone(call.params["phone"]),
         )  # fmt: skip
         account = await self._counter.open_account(opening)
         return {"account": account["id"], "link": f"/pay/{account['link']}"}
@@ -137,6 +149,20 @@ class MoneyActions:
             call.params["order"], call.params["decision"], call.params["reason"], call.actor.id
         )
         return {"state": delivery["state"]}
+
+    async def renew_link(self, call: Call) -> dict[str, Any]:
+        """Another address for the tenant's page: the sticker was photographed, or the tenant has moved."""
+        await self._account_allowed(call)
+        account = await self._counter.renew_link(call.params["account"], self._money.new_link(), call.actor.id)
+        return {"link": f"/pay/{account['link']}"}
+
+    async def charge(self, call: Call) -> dict[str, Any]:
+        """Book what was used on an account of server mode or postpaid; the run's key names the charge for ever."""
+        await self._account_allowed(call)
+        ref = f"by-hand/{(call.run.key or call.run.id) if call.run is not None else ''}"
+        fen, reason = parse_yuan(call.params["amount"]), call.params["reason"]
+        account = await self._counter.charge(call.params["account"], ref, fen, call.actor.id, reason)
+        return {"account": account["id"]}
 
     async def freeze(self, call: Call) -> dict[str, Any]:
         """The first step to the end of an account."""

@@ -77,7 +77,7 @@ ACCOUNTS = (
     Field("holder", _text("Customer", "户名", "契約者"), search=True),
     _choice("mode", _text("Credit", "余额位置", "残高の場所"), "meter", "server", "postpaid"),
     _choice("state", STATE, "open", "closing", "closed"),
-    Field("link", _text("Tenant's page", "缴费链接", "支払ページ"), sort=False),
+    Field("link", _text("Tenant's page", "缴费链接", "支払ページ"), sort=False, column=False),
     Field("opened_ms", _text("Opened", "开户时间", "開設日時"), "time"),
 )
 ORDERS = (
@@ -125,12 +125,12 @@ REFUNDS = (
 def money_collections(store: Store) -> list[Collection]:
     """The collections; whoever sees money sees that of the whole operator.
 
-    A row leads to its order, that of an account to the tenant's page.
+    A row leads to its order, that of an account to its own page.
     """
 
     def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
         source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
-        link = (lambda row: f"/orders/{row[order]}") if order else lambda row: str(row["link"])
+        link = (lambda row: f"/orders/{row[order]}") if order else lambda row: f"/accounts/{row['id']}"
         return Collection(name, title, fields, source, VIEW, group=GROUP, icon=icon, row_link=link)
 
     return [

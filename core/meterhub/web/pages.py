@@ -177,6 +177,7 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     from meterhub.web import (
         pages_account,
         pages_bulk,
+        pages_credit,
         pages_device,
         pages_list,
         pages_login,
@@ -191,7 +192,8 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     inside = [one for module in (pages_overview, pages_account, pages_device) for one in module.routes(site)]
     if rooms.money is not None:
         app.router.add_routes(pages_pay.routes(site, rooms.money))
-        inside += [*pages_money.routes(site, rooms.money), *pages_proof.routes(site, rooms.money)]
+        for module in (pages_money, pages_credit, pages_proof):
+            inside += module.routes(site, rooms.money)
     inside += [*pages_bulk.routes(site), *pages_list.routes(site)]
     for one in inside:
         handler = for_users(one.handler)

@@ -20,6 +20,7 @@ from meterhub.web.beats import Spell, beats, spells_of
 from meterhub.web.charts import chart
 from meterhub.web.collector_parts import figures_of, node_of, standing_of
 from meterhub.web.collector_view import CollectorView, node_facts, standing_facts
+from meterhub.web.credit_parts import credit_card
 from meterhub.web.device_parts import ValueRows, line_ids, line_summary, primary, sweep_s
 from meterhub.web.frames import frames_of
 from meterhub.web.list_parts import tile
@@ -30,6 +31,8 @@ MOST_RUNS = 8
 MOST_TILES = 200
 MOST_SPELLS = 6
 WRITE = "meter.write"
+ELSEWHERE = (WRITE, "money.")
+"""Actions that are offered beside the settings, and on the page of the meter's account."""
 ICONS = {"meter.read": "read", "open_circuit": "off", "close_circuit": "on", "valve": "valve"}
 """Icons of actions by a part of their name; others get a plain one."""
 
@@ -112,7 +115,8 @@ class DevicePages:
             status=200 if error is None else error.status,
             device=self._about(device, texts),
             error=error,
-            actions=[_action(one, device, texts) for one in offered if one.name != WRITE],
+            credit=await credit_card(self._site, request, device),
+            actions=[_action(one, device, texts) for one in offered if not one.name.startswith(ELSEWHERE)],
             primary=[make.row(one, big=True) for one in leads],
             groups=make.groups([one for one in shown if one not in leads]),
             settings=[

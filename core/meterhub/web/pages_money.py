@@ -6,50 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from markupsafe import Markup
 
 from meterhub.actions import Action
 from meterhub.errors import BadInput, MeterHubError, NotAllowed, NotFound
 from meterhub.money.amount import yuan
 from meterhub.money.room import Money
 from meterhub.texts import Texts, mark
-from meterhub.web import values
+from meterhub.web.money_acts import carried_out, new_key
 from meterhub.web.order_steps import OrderView
 from meterhub.web.order_wire import wire_of
+from meterhub.web.order_words import EVENTS, ORDERED_BY, TOLD, named, tried
 from meterhub.web.pages import Site, holds
 from meterhub.web.pages_pay import order_view
 
 CASES_SHOWN = 200
 PAPERS = {"58": mark("58 mm"), "80": mark("80 mm"), "a4": mark("A4")}
 VIEW = "money.view"
-EVENTS: Mapping[str, str] = {
-    "payment": mark("Paid"),
-    "applied": mark("Credited after all"),
-    "debt_paid": mark("Debt paid"),
-    "delivery_sent": mark("Sent to the meter"),
-    "delivery_done": mark("On the meter"),
-    "delivery_back": mark("Back from the meter"),
-    "refund_planned": mark("Set aside to be given back"),
-    "refund_done": mark("Given back"),
-    "refund_dropped": mark("Not given back"),
-}
-"""What the lines of an order in the ledger are called."""
-TOLD: Mapping[str, str] = {
-    "notice": mark("Notice of the company"),
-    "query": mark("Answer of the company"),
-    "bill": mark("Bill of the company"),
-    "cash": mark("Counter"),
-}
-"""Where the knowledge of a payment comes from."""
-TRIES: Mapping[str, tuple[str, str]] = {
-    "new": ("off", mark("Being opened")),
-    "pending": ("info", mark("Waits for the payer")),
-    "unknown": ("warn", mark("No clear answer")),
-    "success": ("ok", mark("Paid")),
-    "failed": ("bad", mark("Failed")),
-    "closed": ("off", mark("Closed")),
-}
-"""Tone and words of every state of a try to pay."""
 
 ADVICE: Mapping[str, tuple[str, str]] = {
     "uncertain_delivery": (mark("Nobody knows whether the meter has the credit"),
@@ -106,15 +78,9 @@ class MoneyPages:
             raise BadInput(f"{action.name} is not done here")
         try:
             params = _params(action, given, view)
-            run = await self._site.rooms.actions.call(
-                action.name, "", params, actor=request["actor"], reason=str(params.get("reason", ""))
-            )
+            await carried_out(self._site, request, action.name, "", params, str(given.get("key", "")))
         except MeterHubError as error:
             return await self._page(request, view, error)
-        if run.done is not None:
-            await run.done
-        if run.error is not None:
-            return await self._page(request, view, BadInput(run.error["message"], hint=run.error["hint"]))
         raise web.HTTPSeeOther(f"/orders/{view.order['no']}")
 
     async def receipt(self, request: web.Request) -> web.Response:
@@ -173,10 +139,10 @@ class MoneyPages:
             wire=await wire_of(self._site.rooms, self._money, view, texts) if may("device.read", scope) else None,
             sentence=view.sentence(texts),
             tone=view.tone,
-            by=texts(mark("Tenant")) if view.order["created_by"] == "tenant" else view.order["created_by"],
-            attempts=[{**one, "shown": _tried(one["state"], texts)} for one in view.attempts],
+            by=named(ORDERED_BY, view.order["created_by"], texts),
+            attempts=[{**one, "shown": tried(one["state"], texts)} for one in view.attempts],
             payments=[
-                {**one, "yuan": yuan(one["amount_fen"]), "told": _named(TOLD, one["source"], texts)}
+                {**one, "yuan": yuan(one["amount_fen"]), "told": named(TOLD, one["source"], texts)}
                 for one in view.payments
             ],
             refunds=[
@@ -185,9 +151,10 @@ class MoneyPages:
             ],
             delivery=view.delivery,
             decisions=_decisions(view, texts),
-            lines=[{**one, "yuan": yuan(one["fen"]), "event": _named(EVENTS, one["kind"], texts)} for one in lines],
+            lines=[{**one, "yuan": yuan(one["fen"]), "event": named(EVENTS, one["kind"], texts)} for one in lines],
             cases=[_told(one, texts) for one in cases if one["solved_ms"] is None],
             decides=may("money.decide", scope),
+            key=new_key(self._site),
             papers=PAPERS,
             titles=self._titles(texts),
         )
@@ -195,15 +162,6 @@ class MoneyPages:
     def _titles(self, texts: Texts) -> Mapping[str, str]:
         titles = {one.type.name: texts.pick(one.type.title) for one in self._money.merchants}
         return {**titles, "cash": texts(mark("Cash"))}
-
-
-def _named(names: Mapping[str, str], word: str, texts: Texts) -> str:
-    return texts(names[word]) if word in names else word
-
-
-def _tried(state: str, texts: Texts) -> Markup:
-    tone, label = TRIES[state]
-    return Markup(values.toned(tone, texts(label)))
 
 
 def _params(action: Action, given: Mapping[str, Any], view: OrderView) -> dict[str, Any]:

@@ -5,6 +5,7 @@ It knows no payment company: each brings its title, its ways to pay, and if it l
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,16 +21,18 @@ from meterhub.money.merchants import Merchant
 from meterhub.money.orders import Wish
 from meterhub.money.paying import Browser
 from meterhub.money.room import Money
-from meterhub.money.states import Mode
 from meterhub.store.engine import Row
 from meterhub.texts import LANGUAGES, Texts, mark
 from meterhub.web import qr
 from meterhub.web.addresses import client_address
+from meterhub.web.balance import balance_of
 from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import Site
 from meterhub.web.pages_login import YEAR_S
 
 ORDERS_SHOWN = 5
+TENANT, PASSER_BY = "tenant", "passer-by"
+"""Who orders: whoever has the unguessable link of the sticker, or whoever typed the number of a meter."""
 AGENT_MOST = 500
 
 
@@ -71,7 +74,7 @@ class PayPages:
         self._money = money
 
     async def show(self, request: web.Request) -> web.Response:
-        """Balance, debt, amounts, ways to pay, the latest orders."""
+        """Balance, debt, amounts, ways to pay, the latest orders; by the meter's number only what paying needs."""
         language = request.query.get("language", "")
         if language in LANGUAGES:
             answer = web.HTTPSeeOther(request.path)
@@ -86,7 +89,8 @@ class PayPages:
         try:
             amount = str(given.get("amount") or given.get("tile") or "")
             merchant, way = self._chosen(account, str(given.get("way", "")), request)
-            wish = Wish(account["id"], parse_yuan(amount), str(given.get("key", ""))[:255], "tenant")
+            by = TENANT if _by_link(request, account) else PASSER_BY
+            wish = Wish(account["id"], parse_yuan(amount), str(given.get("key", ""))[:255], by)
             order = await self._money.order(wish)
         except MeterHubError as error:
             return await self._page(request, account, error)
@@ -110,6 +114,7 @@ class PayPages:
         return self._site.page(
             request, "pay_order.html", account=account, checkout=checkout, **self._timeline(request, view),
             ways=self._ways(account, request, self._site.texts(request)), place=self._place(account),
+            back=view.order["meter"] if view.order["created_by"] == PASSER_BY else account["link"],
         )  # fmt: skip
 
     async def steps(self, request: web.Request) -> web.Response:
@@ -145,14 +150,16 @@ class PayPages:
 
     async def _page(self, request: web.Request, account: Row, error: MeterHubError | None = None) -> web.Response:
         texts = self._site.texts(request)
-        orders = await self._money.all("money.orders_of_account", account=account["id"], most=ORDERS_SHOWN)
-        policy = self._money.policy
+        known, policy = _by_link(request, account), self._money.policy
+        params = {"account": account["id"], "most": ORDERS_SHOWN}
+        orders = await self._money.all("money.orders_of_account", **params) if known else []
         return self._site.page(
             request,
             "pay.html",
             status=400 if error is not None else 200,
             account=account,
-            balance=await self._balance(account),
+            name=request.match_info["name"],
+            balance=await balance_of(self._site.rooms, self._money, account) if known else None,
             error=error,
             key=f"{self._site.rooms.clock.random.getrandbits(96):024x}",
             tiles=[yuan(fen) for fen in policy.tiles_fen if policy.least_fen <= fen <= policy.most_fen],
@@ -165,31 +172,6 @@ class PayPages:
             ],
             place=self._place(account),
         )
-
-    async def _balance(self, account: Row) -> Mapping[str, Any]:
-        """What is left, where that figure comes from and how old it is; None is unknown, never 0."""
-        books = {row["book"]: row["fen"] for row in await self._money.all("ledger.books", operator=account["operator"])}
-        owed = max(-books.get(ledger.receivable(account["id"]), 0), 0)
-        now_ms = self._site.rooms.clock.now()
-        if account["mode"] == Mode.METER:
-            shown, ms = self._meter_balance(account["meter"])
-            # What the meter said after a credit is newer than its next reading.
-            for told in await self._money.all("money.balance_told", account=account["id"]):
-                if told["confirmed_ms"] > (ms or 0):
-                    shown, ms = told["balance_after"], told["confirmed_ms"]
-            return {"left": shown, "owed": yuan(owed) if owed else "", "source": "meter", "ms": ms}
-        left = yuan(books.get(ledger.prepaid(account["id"]), 0)) if account["mode"] == Mode.SERVER else None
-        return {"left": left, "owed": yuan(owed) if owed else "", "source": "books", "ms": now_ms}
-
-    def _meter_balance(self, meter: str) -> tuple[str | None, int | None]:
-        device = self._site.rooms.estate.get(meter)
-        for entity in device.entities if device is not None else ():
-            # A meter may tell what is left as energy too; that is no money.
-            known = entity.definition
-            if known.meaning == "balance" and known.kind == "money" and entity.state is not None:
-                shown = entity.shown
-                return None if shown is None else str(shown), entity.state.measured_ms
-        return None, None
 
     def _place(self, account: Row) -> str:
         device = self._site.rooms.estate.get(account["meter"])
@@ -275,3 +257,8 @@ class PayPages:
             "tone": view.tone,
             "over": view.over,
         }
+
+
+def _by_link(request: web.Request, account: Row) -> bool:
+    """Whether the visitor came by the unguessable link: only that shows what concerns the tenant alone."""
+    return hmac.compare_digest(request.match_info["name"].encode(), str(account["link"]).encode())

@@ -179,7 +179,7 @@ async def test_energy_that_is_left_is_not_shown_as_money(court):
     meter = estate["a-101"]
     for key, scaled in (("remaining_energy", 19_566), ("remaining_amount", 12_761)):
         estate.set(meter.entity(key), scaled)
-    html = await page(court, "/pay/a-101")
+    html = await page(court, court.links["a-101"])
     assert "<b>127.61</b>" in html and "195.66" not in html
 
 
@@ -189,7 +189,7 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     await notify(court, f"paid {no}00")
     await until(court, no, "Done. Thank you.")
     (told,) = await court.hub.money.all("money.delivery_of_order", order_no=no)
-    assert f"<b>{told['balance_after']}</b>" in await page(court, "/pay/a-101")
+    assert f"<b>{told['balance_after']}</b>" in await page(court, court.links["a-101"])
     await log_in(court)
     html = await page(court, f"/orders/{no}")
     for words in ("On the meter", "meter/a-101-1", f"T{no}00", "Acme Pay", "Notice of the company", "tone-ok"):
@@ -201,7 +201,7 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
         await page(court, f"/{name}")
     listed = await page(court, f"/orders?q={no}")
     assert no in listed and '<span class="status tone-ok">' in listed
-    assert 'href="/pay/' in await page(court, "/accounts")
+    assert 'href="/accounts/a-101-1"' in await page(court, "/accounts")
     csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
     first = await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="58")
     text = await first.text()
@@ -291,3 +291,65 @@ def test_the_timeline_never_says_of_a_failed_message_that_it_was_sent(row, label
     order = {"state": "fulfilled", "created_ms": 1, "paid_ms": 2, "done_ms": 3}
     last = OrderView(order, [], [], [], None, [row]).steps(texts_for("en"), {})[-1]
     assert (last.label, last.at) == (label, at)
+
+
+async def test_the_number_of_a_meter_lets_pay_but_tells_nothing_of_its_tenant(court):
+    no, _ = await ordered(court)
+    court.hub.estate.set(court.hub.estate["a-101"].entity("remaining_amount"), 12_761)
+    html = await page(court, "/pay/a-101")
+    for private in ("127.61", "yuan left", no, "Li", court.links["a-101"]):
+        assert private not in html
+    court.links["a-101"] = "/pay/a-101"
+    stranger, place = await ordered(court)
+    assert 'href="/pay/a-101"' in await page(court, place)
+    order = await court.hub.money.one("money.order", no=stranger)
+    assert order["created_by"] == "passer-by"
+
+
+async def on_account(court, **fields):
+    csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, "/account"))[1]
+    return await form(court, "/accounts/a-101-1/act", csrf=csrf, **fields)
+
+
+async def test_a_renewed_link_leaves_the_old_sticker_with_nothing(court):
+    await log_in(court)
+    old = court.links["a-101"]
+    html = await page(court, "/accounts/a-101-1")
+    assert f"https://pay.example.org{old}" in html and 'class="qr"' in html
+    assert f"https://pay.example.org{old}" in await page(court, "/devices/a-101")
+    assert "Scan to see" in await page(court, "/accounts/a-101-1/sticker")
+    assert (await on_account(court, action="money.renew_link", key="k")).status == 303
+    await page(court, old, 404)
+    account = await court.hub.money.one("money.account", id="a-101-1")
+    assert "yuan left" in await page(court, f"/pay/{account['link']}")
+
+
+async def test_a_sale_at_the_counter_sent_twice_is_one(court):
+    await log_in(court)
+    sale = {"action": "money.sell", "amount": "30", "key": "form-1"}
+    first, again = await on_account(court, **sale), await on_account(court, **sale)
+    assert first.status == 303 and first.headers["Location"] == again.headers["Location"]
+    await until(court, first.headers["Location"].rpartition("/")[2], "Done. Thank you.")
+    assert "30.00" in await page(court, "/accounts/a-101-1")
+    assert (await on_account(court, action="money.sell", amount="1e9", key="form-2")).status == 400
+    assert (await on_account(court, action="people.add", key="form-3")).status == 400
+
+
+async def test_an_account_is_led_to_its_end_step_by_step(court):
+    await log_in(court)
+    assert (await on_account(court, action="money.close_account", key="a")).status == 400
+    assert (await on_account(court, action="money.freeze_account", key="b")).status == 303
+    assert "Close the account" in await page(court, "/accounts/a-101-1")
+    assert (await on_account(court, action="money.close_account", meter_credit="0.00", key="c")).status == 303
+    await page(court, court.links["a-101"], 404)
+    html = await page(court, "/devices/a-101")
+    assert "Nobody can pay for this meter yet" in html
+    html = await page(court, "/devices/a-101/account")
+    assert "In the meter" in html and "Paid later" in html
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
+    opening = {"csrf": csrf, "mode": "meter", "holder": "Mr Wu", "phone": "no number"}
+    assert (await form(court, "/devices/a-101/account", **opening)).status == 400
+    answer = await form(court, "/devices/a-101/account", **{**opening, "phone": "138 0000 0000"})
+    assert answer.headers["Location"] == "/accounts/a-101-2"
+    html = await page(court, "/accounts/a-101-2")
+    assert "Mr Wu" in html and "138****0000" in html

@@ -19,9 +19,9 @@ select * from orders where no = :no;
 select * from orders where account = :account and client_key = :client_key;
 
 -- name: money.unpaid
--- How many orders of an account wait to be paid; written so that the account's own index is used.
+-- How many orders that one kind of visitor made for an account wait to be paid; the account's own index is used.
 select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0) as n
-from orders where account = :account;
+from orders where account = :account and created_by = :by;
 
 -- name: money.balance_told
 -- What the meter of an account said after its last credit or refund.
