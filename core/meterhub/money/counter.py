@@ -104,6 +104,10 @@ class Counter:
 
         return await self._till.transact(write)
 
+    async def redirected(self, refund_no: str, to: str, by: str) -> None:
+        """Note that a refund was sent elsewhere than back the way it came; ``to``: ``payer`` or ``merchant``."""
+        await self._till.transact(lambda tx: self._note(tx, "money.redirect_refund", refund_no, by, {"to": to}))
+
     async def apply_late(self, payment_id: int, by: str) -> Row:
         """Let a late payment do what its order wanted; returns the payment."""
 

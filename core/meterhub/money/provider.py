@@ -87,6 +87,18 @@ class RefundRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BankCard:
+    """A bank card of the payer, for a refund that cannot go back the way it came. Stored nowhere and never shown.
+
+    ``bank`` is the bank's name at the company, such as ``ICBC_DEBIT``.
+    """
+
+    bank: str
+    number: str = field(repr=False)
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A notice as it arrived, body raw; header names in lower case. ``received_ms`` is for checks of freshness."""
 
@@ -150,6 +162,13 @@ class PaymentAccount(ABC):
     @abstractmethod
     async def query_refund(self, request: RefundRequest) -> RefundStatement:
         """What the company says of a refund now."""
+
+    async def redirect_refund(self, request: RefundRequest, refund_id: str, card: BankCard | None) -> RefundStatement:
+        """Send a refund that is ``ABNORMAL`` to a bank card of the payer, or (None) to the merchant's own account.
+
+        ``refund_id`` is the company's number of it. Raises ``ProviderRefused`` or ``ProviderUnknown``.
+        """
+        raise ProviderRefused("this company sends a refund nowhere else", hint="handle it on the company's own pages")
 
     @abstractmethod
     def parse_notice(self, notice: Notice) -> Statement | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meterhub.clock import Clock
-from meterhub.errors import NotFound, ProviderError, ProviderRefused
+from meterhub.errors import Conflict, NotFound, ProviderError, ProviderRefused
 from meterhub.money import cases
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.follow import REFUND
@@ -11,7 +11,7 @@ from meterhub.money.ledger import CASH
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again, Outbox, wait_s
 from meterhub.money.paying import as_attempt
-from meterhub.money.provider import RefundRequest
+from meterhub.money.provider import BankCard, RefundRequest
 from meterhub.money.settle import Settling
 from meterhub.money.statements import RefundState, RefundStatement
 from meterhub.store.engine import Row, Store
@@ -53,6 +53,19 @@ class Refunding:
         if statement.state in (RefundState.DONE, RefundState.CLOSED):
             return None
         return Again(SOON_S if row["tries"] < SOON_TRIES else LATER_S)
+
+    async def redirect(self, refund_no: str, card: BankCard | None) -> None:
+        """Send a refund that cannot reach the payer to a bank card, or (None) to the merchant's own account.
+
+        Raises ``Conflict`` for any other refund, and what ``redirect_refund`` raises.
+        """
+        rows = await self._store.query("money.refund", {"no": refund_no})
+        if not rows or rows[0]["state"] != RefundState.ABNORMAL:
+            raise Conflict("only a refund that cannot reach the payer is sent elsewhere", where=refund_no)
+        (payment,) = await self._store.query("money.payment", {"id": rows[0]["payment"]})
+        account = self._merchants.get(payment["payment_account"], payment["provider"]).account
+        request = await self._request(rows[0], payment)
+        await self._settle(payment, await account.redirect_refund(request, rows[0]["refund_id"], card))
 
     async def _statement(self, refund: Row, payment: Row) -> RefundStatement:
         if payment["provider"] == CASH:  # whoever gave it back stood at the counter

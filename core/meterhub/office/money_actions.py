@@ -12,6 +12,7 @@ from meterhub.errors import BadInput, NotAllowed
 from meterhub.money.accounts import Opening
 from meterhub.money.amount import parse_yuan
 from meterhub.money.orders import Wish
+from meterhub.money.provider import BankCard
 from meterhub.money.purse import PurseReading
 from meterhub.money.refunds import RefundWish
 from meterhub.money.room import Money
@@ -76,6 +77,15 @@ class MoneyActions:
                 schema={vol.Required("payment"): int, vol.Required("amount"): str, **reason},
             ),
             Action(
+                "money.redirect_refund",
+                _title("Send refund to a bank card", "退款至银行卡", "銀行カードへ返金"), decide, self.redirect_refund,
+                danger=Danger.CONFIRM, durable=False,  # a card's number is not kept
+                schema={
+                    vol.Required("refund"): str,
+                    **{vol.Optional(name, default=""): str for name in ("bank", "card", "holder")},
+                },
+            ),
+            Action(
                 "money.apply_late", _title("Credit a late payment", "补入迟到付款", "遅延入金を充当"), decide,
                 self.apply_late, danger=Danger.CONFIRM, schema={vol.Required("payment"): int},
             ),
@@ -134,6 +144,17 @@ class MoneyActions:
         wish = RefundWish(payment["id"], fen, call.params["reason"], gives_back)
         refund = await self._counter.refund(wish, call.actor.id)
         return {"refund": None if refund is None else refund["no"]}
+
+    async def redirect_refund(self, call: Call) -> dict[str, Any]:
+        """Send a refund that cannot reach the payer to a card, or without one to the merchant's own bank account."""
+        refund = await self._money.one("money.refund", no=call.params["refund"])
+        await self._allowed(call, refund["order_no"])
+        given = [call.params[name].strip() for name in ("bank", "card", "holder")]
+        if any(given) and not all(given):
+            raise BadInput("a card has a bank, a number and a holder", hint="or leave all three empty")
+        await self._money.refunding.redirect(refund["no"], BankCard(*given) if all(given) else None)
+        await self._counter.redirected(refund["no"], "payer" if all(given) else "merchant", call.actor.id)
+        return {"state": (await self._money.one("money.refund", no=refund["no"]))["state"]}
 
     async def apply_late(self, call: Call) -> dict[str, Any]:
         """Let a late payment do what its order wanted."""

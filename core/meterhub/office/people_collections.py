@@ -60,6 +60,7 @@ VERBS = {
     "money.freeze": _text("Froze an account", "冻结账户", "口座を凍結"),
     "money.cash": _text("Took cash", "收取现金", "現金を受領"),
     "money.refund": _text("Gave money back", "退款", "返金"),
+    "money.redirect_refund": _text("Sent a refund to a bank card", "改退至银行卡", "返金を銀行カードへ送金"),
     "money.receipt": _text("Printed a receipt", "打印收据", "領収書を印刷"),
     "money.apply_late": _text("Used a late payment", "补记迟到付款", "遅れた入金を充当"),
     "money.delivery.arrived": _text("Decided: it arrived", "裁定：已到账", "判定：到達"),

@@ -42,7 +42,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "other_channel": (mark("Another account claims this order"), mark("Nothing was credited. Look for an attack.")),
     "contradiction": (mark("The company contradicts itself"), mark("Compare with the company's own pages.")),
     "refund_refused": (mark("The company refuses a refund"), mark("See its reason; it is asked again every hour.")),
-    "refund_abnormal": (mark("A refund cannot reach the payer"), mark("Handle it on the company's own pages.")),
+    "refund_abnormal": (mark("A refund cannot reach the payer"),
+                        mark("Send it to a bank card, or handle it on the company's own pages.")),
     "refund_closed": (mark("A refund was not carried out"), mark("The credit is the customer's again. Ask why.")),
     "attempt_unknown": (mark("The company gives no answer for days"), mark("Look at the company's own pages.")),
 }  # fmt: skip

@@ -17,6 +17,7 @@ from meterhub import beijing, rsa_keys
 from meterhub.errors import NotGenuine, NoticeRejected, ProviderRefused, ProviderUnknown
 from meterhub.money.provider import (
     Attempt,
+    BankCard,
     Checkout,
     Notice,
     NoticeAnswer,
@@ -64,8 +65,7 @@ class WechatAccount(PaymentAccount):
         self._account = read_account(options)
         self._client = Client(ctx, self._account)
         self.merchant = self._account.mchid
-        if not self._account.public_key_id:
-            ctx.spawn(self._client.keep_certificates())
+        ctx.spawn(self._client.keep_certificates())
         ctx.log.info("merchant %s signs with the key %s", self.merchant, rsa_keys.fingerprint(self._account.private))
 
     def ways(self, agent: str) -> Sequence[Way]:
@@ -168,6 +168,19 @@ class WechatAccount(PaymentAccount):
             "amount": {"refund": request.amount_fen, "total": attempt.amount_fen, "currency": request.currency},
         }
         answer = await self._client.call("POST", REFUNDS, content, request.refund_no)
+        return statements.refund_of_answer(answer, request.refund_no)
+
+    async def redirect_refund(self, request: RefundRequest, refund_id: str, card: BankCard | None) -> RefundStatement:
+        """``apply-abnormal-refund``: to the payer's card, which goes encrypted, or to the merchant's own account."""
+        content: dict[str, Any] = {"out_refund_no": request.refund_no, "type": "MERCHANT_BANK_CARD"}
+        serial = ""
+        if card is not None:
+            serial, key = self._client.key_to_encrypt()
+            sealed = {"bank_account": crypto.encrypt_field(card.number, key)}
+            sealed["real_name"] = crypto.encrypt_field(card.holder, key)
+            content |= {"type": "USER_BANK_CARD", "bank_type": card.bank, **sealed}
+        path = f"{REFUNDS}/{quote(refund_id, safe='')}/apply-abnormal-refund"
+        answer = await self._client.call("POST", path, content, request.refund_no, serial)
         return statements.refund_of_answer(answer, request.refund_no)
 
     async def query_refund(self, request: RefundRequest) -> RefundStatement:

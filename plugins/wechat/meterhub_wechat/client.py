@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+from Crypto.PublicKey.RSA import RsaKey
 from yarl import URL
 
 from meterhub.errors import NotGenuine, ProviderError, ProviderUnknown
@@ -27,17 +28,20 @@ class Client:
     def __init__(self, ctx: Any, account: Account) -> None:
         self._ctx = ctx
         self._account = account
-        self.keys: dict[str, Any] = dict(account.keys)
+        self.keys: dict[str, RsaKey] = dict(account.keys)
         self._looked_s: float | None = None
 
     async def call(
-        self, method: str, path: str, content: Mapping[str, Any] | None = None, where: str = ""
+        self, method: str, path: str, content: Mapping[str, Any] | None = None, where: str = "", serial: str = ""
     ) -> dict[str, Any]:
-        """The content of the answer, proved; {} when it has none. Raises ``ProviderRefused`` or ``ProviderUnknown``."""
+        """The content of the answer, proved; {} when it has none. ``serial`` names the key of encrypted fields.
+
+        Raises ``ProviderRefused`` or ``ProviderUnknown``.
+        """
         body = b"" if content is None else json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         if not self.keys:
             await self.look_for_certificates()
-        status, headers, raw = await self.send(method, path, body)
+        status, headers, raw = await self.send(method, path, body, serial)
         if (wrong := outcomes.error_of(status, raw, where)) is not None:
             raise wrong
         try:
@@ -50,21 +54,25 @@ class Client:
                 f"WeChat Pay's answer proves nothing: {error.message}", where=where, hint=error.hint
             ) from None
 
-    async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+    async def send(
+        self, method: str, path: str, body: bytes = b"", serial: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers in lower case and raw body; by the other site when the first cannot be reached."""
         try:
-            return await self._send(self._account.gateway, method, path, body)
+            return await self._send(self._account.gateway, method, path, body, serial)
         except aiohttp.ClientConnectorError as error:
             if not self._account.backup:
                 raise _no_answer(error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(error) from None
         try:
-            return await self._send(self._account.backup, method, path, body)
+            return await self._send(self._account.backup, method, path, body, serial)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _no_answer(error) from None
 
-    async def _send(self, gateway: str, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    async def _send(
+        self, gateway: str, method: str, path: str, body: bytes, serial: str
+    ) -> tuple[int, dict[str, str], bytes]:
         headers = {
             "Authorization": self._authorization(method, path, body),
             "Accept": "application/json",
@@ -72,8 +80,8 @@ class Client:
         }
         if body:
             headers["Content-Type"] = "application/json"
-        if self._account.public_key_id:
-            headers["Wechatpay-Serial"] = self._account.public_key_id
+        if named := serial or self._account.public_key_id:
+            headers["Wechatpay-Serial"] = named
         async with self._ctx.http().request(
             method, URL(gateway + path, encoded=True), data=body or None, headers=headers, allow_redirects=False
         ) as response:
@@ -91,6 +99,16 @@ class Client:
         """The header for fetching ``path``, for answers that are not signed."""
         return self._authorization("GET", path, b"")
 
+    def key_to_encrypt(self) -> tuple[str, RsaKey]:
+        """A key of WeChat Pay's for encrypted fields, and its name; the public key before any certificate.
+
+        Raises ``ProviderUnknown`` while none is known.
+        """
+        name = self._account.public_key_id or next(reversed(self.keys), "")
+        if name not in self.keys:
+            raise ProviderUnknown("no key of WeChat Pay is known yet", hint="it is fetched; try again in some minutes")
+        return name, self.keys[name]
+
     def nonce(self) -> str:
         """32 characters that nobody has used before."""
         return f"{self._ctx.clock.random.getrandbits(128):032X}"
@@ -103,6 +121,9 @@ class Client:
 
     async def look_for_certificates(self) -> None:
         """Add the platform certificates that WeChat Pay has now; seldom, and never take known ones away.
+
+        A merchant with a public key may have some as well, by which notices are signed until the switch is over; that
+        he has none is no news.
 
         They come encrypted with the APIv3 key, and the answer must be signed with one of them or of those known.
         """
@@ -118,7 +139,8 @@ class Client:
             keys = {**self.keys, **{serial: one.public_key() for serial, one in found.items()}}
             crypto.verify(headers, raw, keys, self._ctx.clock.now() // 1000)
         except (NotGenuine, ProviderError) as error:
-            self._ctx.log.warning("WeChat Pay's certificates could not be fetched: %s", error.message)
+            tell = self._ctx.log.info if self._account.public_key_id else self._ctx.log.warning
+            tell("WeChat Pay's certificates could not be fetched: %s", error.message)
             return
         self.keys.update(keys)
 

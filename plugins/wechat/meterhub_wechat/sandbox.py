@@ -6,7 +6,6 @@ without one. See ``meterhub.sim.gateway`` for faults on demand.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,24 +16,22 @@ from typing import Any
 from aiohttp import web
 from Crypto.PublicKey.RSA import RsaKey
 
-from meterhub import beijing
 from meterhub.certificates import Certificate
 from meterhub.money.amount import yuan
 from meterhub.sim.courier import Letter
 from meterhub.sim.faults import Fault
 from meterhub.sim.gateway import SandboxGateway, page
 from meterhub.sim.world import World
-from meterhub_wechat import crypto, sandbox_bill
-from meterhub_wechat.bill import packed
+from meterhub_wechat import crypto
 from meterhub_wechat.sandbox_callers import Callers
+from meterhub_wechat.sandbox_downloads import Downloads, as_response
+from meterhub_wechat.sandbox_notices import Tidings, changed, letter_of, refund_notice, signature, written
 from meterhub_wechat.sandbox_orders import MOST, Order, Orders, Refund, Refusal, refund_content, transaction
 from meterhub_wechat.sandbox_visitors import Visitors
 
 SCHEDULE_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600)
 REFUND_S = 0.05
 EARLY_S = 0.3
-READY_MS = (24 + 10) * 3_600_000
-BILL_LIFE_MS = 5 * 60_000
 TRADES, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
 
 
@@ -68,8 +65,8 @@ class WechatSandbox(SandboxGateway):
         self.codes: dict[str, Order] = {}
         self.clock_offset_s = 0
         self._callers = Callers()
-        self._bills: dict[str, tuple[int, bytes]] = {}
         self._random = world.random("wechat sandbox")
+        self._downloads = Downloads(self.orders, self._random)
         self._turns = {one.mchid: cycle(one.platform if mixed else one.platform[:1]) for one in merchants.values()}
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -83,7 +80,9 @@ class WechatSandbox(SandboxGateway):
             web.post(REFUNDS, self._api("refund", self._refund)),
             web.get(REFUNDS + "/{number}", self._api("query_refund", self._query_refund)),
             web.get("/v3/certificates", self._api("certificates", self._certificates)),
+            web.post(REFUNDS + "/{number}/apply-abnormal-refund", self._api("redirect", self._redirect)),
             web.get("/v3/bill/tradebill", self._api("bill", self._bill)),
+            web.get("/v3/bill/fundflowbill", self._api("fund_flow", self._fund_flow)),
             web.get("/v3/billdownload/file", self._download),
             web.get("/cashier/{code}", self._cashier),
             web.post("/cashier/{code}", self._decide),
@@ -106,9 +105,10 @@ class WechatSandbox(SandboxGateway):
             del self.codes[next(iter(self.codes))]
         return code
 
-    def now_s(self) -> int:
-        """Seconds of the gateway's own clock."""
-        return self.world.clock.now() // 1000 + self.clock_offset_s
+    def now_s(self, operation: str = "") -> int:
+        """Seconds of the gateway's own clock, which a fault may set wrong for one ``operation``."""
+        skewed = self.faults.take(operation, Fault.SKEWED) if operation else None
+        return self.world.clock.now() // 1000 + self.clock_offset_s + (int(skewed.seconds) if skewed else 0)
 
     def _api(self, operation: str, handler: Callable[..., Any]) -> Callable[[web.Request], Any]:
         async def serve(request: web.Request) -> web.StreamResponse:
@@ -120,8 +120,8 @@ class WechatSandbox(SandboxGateway):
         return serve
 
     async def _answer(self, request: web.Request, operation: str, handler: Callable[..., Any]) -> web.Response:
-        body = await request.read()
-        merchant = self._callers.merchant_of(request, body, self.merchants, self.now_s())
+        body, now_s = await request.read(), self.now_s(operation)
+        merchant = self._callers.merchant_of(request, body, self.merchants, now_s)
         if merchant is None:
             return _error(Refusal(401, "SIGN_ERROR", "签名错误"))
         for kind, refusal in (
@@ -142,19 +142,19 @@ class WechatSandbox(SandboxGateway):
             if refusal.status != 404 or not self._spoils(operation):
                 return _error(refusal)
             found = {"code": refusal.code}
-        return self._signed(merchant, request, operation, found)
+        return self._signed(merchant, request, operation, found, now_s)
 
     def _spoils(self, operation: str) -> bool:
         """Whether an answer's signature is to be spoilt: an error answer, which has none, then becomes a 200."""
         return self.faults.planned(operation, Fault.FORGED, Fault.UNSIGNED, Fault.PROBE)
 
     def _signed(
-        self, merchant: Merchant, request: web.Request, operation: str, content: Mapping[str, Any] | None
+        self, merchant: Merchant, request: web.Request, operation: str, content: Mapping[str, Any] | None, now_s: int
     ) -> web.Response:
-        body = b"" if content is None else _written(content)
+        body = b"" if content is None else written(content)
         named = request.headers.get("Wechatpay-Serial", "")
         key = next((one for one in merchant.platform if one.serial == named), merchant.platform[0])
-        headers = self._signature(key, body)
+        headers = signature(key, body, now_s, self._random)
         if self.faults.take(operation, Fault.UNSIGNED):
             headers = {}
         if self.faults.take(operation, Fault.PROBE):
@@ -164,11 +164,6 @@ class WechatSandbox(SandboxGateway):
         if content is None and not body:
             return web.Response(status=204, headers=headers)
         return web.Response(body=body, headers=headers, content_type="application/json")
-
-    def _signature(self, key: PlatformKey, body: bytes) -> dict[str, str]:
-        nonce = f"{self._random.getrandbits(128):032x}"
-        signed = crypto.sign_answer(body, key=key.private, serial=key.serial, timestamp=str(self.now_s()), nonce=nonce)
-        return {**signed, "Request-ID": f"08{self._random.getrandbits(80):020X}"}
 
     async def _create(self, merchant: Merchant, request: web.Request, content: Mapping[str, Any]) -> dict[str, Any]:
         if content.get("mchid") != merchant.mchid:
@@ -202,8 +197,20 @@ class WechatSandbox(SandboxGateway):
         refund.status = "ABNORMAL" if self.faults.take("refund", Fault.ABNORMAL) else "SUCCESS"
         refund.done_ms = self.world.clock.now() if refund.status == "SUCCESS" else 0
         self._notify(
-            "refund", order, f"REFUND.{refund.status}", lambda: _refund_notice(order, refund), refund.notify_url
+            "refund", order, f"REFUND.{refund.status}", lambda: refund_notice(order, refund), refund.notify_url
         )
+
+    async def _redirect(self, merchant: Merchant, request: web.Request, content: Mapping[str, Any]) -> dict[str, Any]:
+        """A refund that could not reach the payer goes to a bank card: of the payer, or of the merchant."""
+        number, refund_id = str(content.get("out_refund_no", "")), request.match_info["number"]
+        order, refund = self.orders.find_refund(merchant.mchid, number)
+        if refund.refund_id != refund_id:
+            raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
+        named = request.headers.get("Wechatpay-Serial", "")
+        key = next((one.private for one in merchant.platform if one.serial == named), None)
+        if self.orders.redirect(refund, content, key):
+            self.tasks.spawn(f"refund {refund.number}", self._give_back(order, refund))
+        return refund_content(order, refund)
 
     async def _query_refund(self, merchant: Merchant, request: web.Request, _: Mapping[str, Any]) -> dict[str, Any]:
         return refund_content(*self.orders.find_refund(merchant.mchid, request.match_info["number"]))
@@ -223,27 +230,18 @@ class WechatSandbox(SandboxGateway):
         return {"data": found}
 
     async def _bill(self, merchant: Merchant, request: web.Request, _: Mapping[str, Any]) -> dict[str, Any]:
-        day = request.query.get("bill_date", "")
-        begin_ms = beijing.ms(f"{day} 00:00:00")
-        if begin_ms is None:
-            raise Refusal(400, "PARAM_ERROR", "bill_date")
-        mine = [one for one in self.orders if one.content["mchid"] == merchant.mchid]
-        text, rows = sandbox_bill.write(mine, day.replace("-", ""))
-        if not rows or self.world.clock.now() < begin_ms + READY_MS:
-            raise Refusal(400, "NO_STATEMENT_EXIST", "账单文件不存在")
-        token = f"{self._random.getrandbits(64):016x}"
-        file = packed(text) if request.query.get("tar_type") == "GZIP" else text
-        self._bills = {token: (self.world.clock.now() + BILL_LIFE_MS, file)}
-        url = f"{self.base_url}/v3/billdownload/file?token={token}"
-        return {"hash_type": "SHA1", "hash_value": hashlib.sha1(text).hexdigest(), "download_url": url}
+        return self._downloads.trade_bill(merchant, request.query, self.base_url, self.world.clock.now())
+
+    async def _fund_flow(self, merchant: Merchant, request: web.Request, _: Mapping[str, Any]) -> dict[str, Any]:
+        return self._downloads.fund_flow(merchant, request.query, self.base_url, self.world.clock.now())
 
     async def _download(self, request: web.Request) -> web.Response:
-        until_ms, file = self._bills.get(request.query.get("token", ""), (0, b""))
         if self._callers.merchant_of(request, b"", self.merchants, self.now_s()) is None:
             return _error(Refusal(401, "SIGN_ERROR"))
-        if self.world.clock.now() > until_ms:
-            return _error(Refusal(404, "RESOURCE_NOT_EXISTS"))
-        return web.Response(body=file, content_type="application/octet-stream")
+        try:
+            return as_response(self._downloads.file(request.query.get("token", ""), self.world.clock.now()))
+        except Refusal as refusal:
+            return _error(refusal)
 
     def _find(self, merchant: Merchant, request: web.Request) -> Order:
         return self.orders.find(merchant.mchid, request.match_info["number"], self.world.clock.now())
@@ -256,28 +254,31 @@ class WechatSandbox(SandboxGateway):
     def _notify(
         self, operation: str, order: Order, event: str, resource: Callable[[], dict[str, Any]], url: str = ""
     ) -> None:
-        merchant = self.merchants[str(order.content["mchid"])]
-        number = f"{self._random.getrandbits(128):032x}"
+        number = self._number()
         address = url or str(order.content["notify_url"])
 
         def letter() -> Letter:
-            return self._letter(merchant, number, event, resource(), address)
+            return self._letter(operation, order, Tidings(number, event, resource(), address))
 
         self.courier.send(operation, order.no, letter)
 
-    def _letter(self, merchant: Merchant, number: str, event: str, resource: dict[str, Any], url: str) -> Letter:
-        """A notice under one id, sealed and signed anew."""
-        plain = _written(resource)
-        nonce = f"{self._random.getrandbits(48):012x}"
-        kind = event.partition(".")[0].lower()
-        sealed = crypto.encrypt(plain, merchant.apiv3_key, nonce=nonce, associated_data=kind)
-        head = {"id": number, "create_time": beijing.rfc3339(self.world.clock.now()), "event_type": event}
-        seal = {"resource_type": "encrypt-resource", "summary": event, "resource": {"original_type": kind, **sealed}}
-        body = _written({**head, **seal})
-        headers = {**self._signature(next(self._turns[merchant.mchid]), body), "Content-Type": "application/json"}
-        probe = {**headers, "Wechatpay-Signature": crypto.PROBE + headers["Wechatpay-Signature"]}
-        forged = Letter(url, headers, body.replace(b"encrypt-resource", b"encrypt_resource"))
-        return Letter(url, headers, body, forged=forged, probe=Letter(url, probe, body))
+    def _letter(self, operation: str, order: Order, tidings: Tidings) -> Letter:
+        merchant = self.merchants[order.mchid]
+        now_ms = self.now_s(operation) * 1000
+        return letter_of(tidings, merchant, next(self._turns[merchant.mchid]), now_ms, self._random)
+
+    def _number(self) -> str:
+        return f"{self._random.getrandbits(128):032x}"
+
+    def changed_notice(self, no: str, change: Mapping[str, object]) -> Letter | None:
+        """See ``SandboxGateway``; ``event_type`` among the changes is that of the notice itself."""
+        order = next((one for one in self.orders if one.no == no and one.paid_ms), None)
+        if order is None:
+            return None
+        event = str(change.get("event_type", "TRANSACTION.SUCCESS"))
+        inner = {name: value for name, value in change.items() if name != "event_type"}
+        resource = changed(transaction(order), inner)
+        return self._letter("told", order, Tidings(self._number(), event, resource, str(order.content["notify_url"])))
 
     async def _cashier(self, request: web.Request) -> web.Response:
         order = self._shown(request)
@@ -312,19 +313,6 @@ class WechatSandbox(SandboxGateway):
             raise web.HTTPNotFound(text="no such payment")
         paid = self.approve(order) if wanted.get("approve", True) else False
         return web.json_response({"paid": paid, "transaction_id": order.transaction_id, "state": order.state})
-
-
-def _refund_notice(order: Order, refund: Refund) -> dict[str, Any]:
-    """A refund as notices show it: its state under another name, and no currency."""
-    found = refund_content(order, refund)
-    amounts = {name: found["amount"][name] for name in ("total", "refund", "payer_total", "payer_refund")}
-    kept = ("out_trade_no", "transaction_id", "out_refund_no", "refund_id", "success_time", "user_received_account")
-    shown = {name: found[name] for name in kept if name in found}
-    return {"mchid": order.content["mchid"], **shown, "refund_status": refund.status, "amount": amounts}
-
-
-def _written(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _error(refusal: Refusal) -> web.Response:

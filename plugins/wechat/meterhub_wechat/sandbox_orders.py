@@ -13,11 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from Crypto.PublicKey.RSA import RsaKey
+
 from meterhub import beijing
+from meterhub.errors import NotGenuine
+from meterhub_wechat import crypto
 
 MOST = 100_000
 MOST_REFUNDS = 50
 MINUTE_MS = 60_000
+LONGEST_MS = 90 * 24 * 3_600_000
 CLOSED_AFTER_MS = 7 * 24 * 3_600_000
 REFUNDABLE_MS = 365 * 24 * 3_600_000
 NUMBER = re.compile(r"[0-9A-Za-z_\-|*]{6,32}", re.ASCII)
@@ -46,6 +51,8 @@ class Refund:
     created_ms: int
     status: str = "PROCESSING"
     done_ms: int = 0
+    received_account: str = ""
+    """Where it goes instead, once it was sent to a bank card."""
 
 
 @dataclass(slots=True)
@@ -103,7 +110,7 @@ class Orders:
             if len(self._orders) >= MOST:
                 raise Refusal(429, "FREQUENCY_LIMITED")
             expires_ms = beijing.ms(str(content.get("time_expire", ""))) or now_ms + CLOSED_AFTER_MS
-            known = Order(dict(content), kind, now_ms, max(expires_ms, now_ms + MINUTE_MS))
+            known = Order(dict(content), kind, now_ms, min(max(expires_ms, now_ms + MINUTE_MS), now_ms + LONGEST_MS))
             self._orders[key] = known
             return known
         self.let_time_pass(known, now_ms)
@@ -171,10 +178,42 @@ class Orders:
             return order, order.refunds[number]
         raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
 
+    def redirect(self, refund: Refund, content: Mapping[str, Any], key: RsaKey | None) -> bool:
+        """Send an abnormal refund to a bank card; whether that is new. Raises ``Refusal``.
+
+        ``key`` opens the payer's card number and name, which come encrypted; it is of the serial that was named.
+        """
+        if refund.received_account and refund.status != "ABNORMAL":
+            return False
+        if refund.status != "ABNORMAL":
+            raise Refusal(400, "INVALID_REQUEST", "退款单状态非异常")
+        kind = content.get("type")
+        if kind not in ("USER_BANK_CARD", "MERCHANT_BANK_CARD"):
+            raise Refusal(400, "PARAM_ERROR", "type")
+        if kind == "USER_BANK_CARD":
+            refund.received_account = f"{content.get('bank_type')}{_opened(content, key)[-4:]}"
+        else:
+            refund.received_account = "商户银行账户"
+        refund.status = "PROCESSING"
+        return True
+
     def let_time_pass(self, order: Order, now_ms: int) -> None:
-        """An order that is never paid closes after seven days; the end of its own time does not close it."""
-        if order.state == "NOTPAY" and now_ms >= order.created_ms + CLOSED_AFTER_MS:
+        """An order that is never paid closes after seven days, or later; the end of its own time does not close it."""
+        if order.state == "NOTPAY" and now_ms >= max(order.created_ms + CLOSED_AFTER_MS, order.expires_ms):
             order.state = "CLOSED"
+
+
+def _opened(content: Mapping[str, Any], key: RsaKey | None) -> str:
+    """The card number of a request; the name of its owner must be there and readable, too."""
+    if key is None or not content.get("bank_type"):
+        raise Refusal(400, "PARAM_ERROR", "bank_type")
+    try:
+        name, card = (crypto.decrypt_field(str(content.get(one, "")), key) for one in ("real_name", "bank_account"))
+    except NotGenuine:
+        raise Refusal(400, "PARAM_ERROR", "敏感字段解密失败") from None
+    if not name or not card.isdigit():
+        raise Refusal(400, "PARAM_ERROR", "bank_account")
+    return card
 
 
 def transaction(order: Order) -> dict[str, Any]:
@@ -213,7 +252,7 @@ def refund_content(order: Order, refund: Refund) -> dict[str, Any]:
         "transaction_id": order.transaction_id,
         "out_trade_no": order.no,
         "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱",
+        "user_received_account": refund.received_account or "支付用户零钱",
         "create_time": beijing.rfc3339(refund.created_ms),
         "status": refund.status,
         "funds_account": "AVAILABLE",

@@ -541,6 +541,9 @@ async def test_certificates_are_looked_for_until_there_are_some():
     company = CertificateCompany()
     await company.start()
     client, waits = company.account._client, []
+    await until(lambda: len(client.keys) == 2)  # the account itself has looked, and rests now
+    client.keys.clear()
+    client._looked_s = None
 
     async def sleep(seconds):
         waits.append(seconds)
