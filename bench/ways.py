@@ -22,6 +22,7 @@ from meterhub.devices.profile_file import build_profile
 from meterhub.field.envelope import Envelope
 from meterhub.field.line import Line, LineConfig, Priority
 from meterhub.field.link import Channel, LinkFacts
+from meterhub.sim.weather import APART_S
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.clock import MovableClock
@@ -83,11 +84,11 @@ class Delayed(Channel):
 
     def send(self, data: bytes) -> None:
         """Down."""
-        self._down = max(self._down, self._clock.monotonic() + self._delay_s())
+        self._down = max(self._down + APART_S, self._clock.monotonic() + self._delay_s())
         self._clock.call_at(self._down, self._far.send, data)
 
     def _receive(self, data: bytes) -> None:
-        self._up = max(self._up, self._clock.monotonic() + self._delay_s())
+        self._up = max(self._up + APART_S, self._clock.monotonic() + self._delay_s())
         self._clock.call_at(self._up, self._line.received, data)
 
     def close(self, cause: str) -> None:

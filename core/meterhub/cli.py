@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("-c", dest="config", type=Path, required=True, metavar="site.yaml")
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--speed", type=_speed, default=1.0)
+    simulate.add_argument(
+        "--weather", choices=("calm", "fair", "foul"), default="calm", help="what goes wrong between hub and meters"
+    )
     check = _command(commands, "check", "validate a site file without starting, or score a plugin", _check)
     what = check.add_mutually_exclusive_group(required=True)
     what.add_argument("-c", dest="config", type=Path, metavar="site.yaml")
@@ -154,7 +157,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _simulate(arguments: argparse.Namespace) -> int:
     from meterhub.serve import simulate
 
-    return simulate(arguments.config, arguments.seed, arguments.speed)
+    return simulate(arguments.config, arguments.seed, arguments.speed, arguments.weather)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from meterhub.demo.site import silent_meters, write_site
 from meterhub.descriptors import raise_limit
 from meterhub.hub import Hub
 from meterhub.people.commands import Maintainer
+from meterhub.sim.weather import WEATHERS
 from meterhub.tasks import Tasks
 from meterhub.twins import run_twins
 from meterhub.watchdog import Blockage, Watchdog
@@ -49,12 +50,13 @@ def demo(data: Path, meters: int, port: int, seed: int, speed: float) -> int:
     return _loop(_serve(site, twins=(seed, speed)))
 
 
-def simulate(config: Path, seed: int, speed: float) -> int:
+def simulate(config: Path, seed: int, speed: float, weather: str = "calm") -> int:
     """The twins of a site file, until SIGINT or SIGTERM."""
     _log()
 
     async def live() -> None:
-        task = asyncio.ensure_future(run_twins(load_site(config), Clock(seed), seed=seed, speed=speed))
+        twins = run_twins(load_site(config), Clock(seed), seed=seed, speed=speed, weather=WEATHERS[weather])
+        task = asyncio.ensure_future(twins)
         await _until_signal(task)
 
     return _loop(live())

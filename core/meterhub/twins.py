@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from meterhub.assembly import build_devices, line_config
 from meterhub.clock import Clock
@@ -17,13 +18,20 @@ from meterhub.link_plans import LinkPlan
 from meterhub.office import message_room
 from meterhub.office.money_room import simulated_companies
 from meterhub.registry import Registry
+from meterhub.sim.weather import CALM, Weather
 from meterhub.sim.wire import Wire
 from meterhub.sim.world import World
 from meterhub.tasks import Tasks
 
 
 async def run_twins(
-    site: Site, clock: Clock, *, seed: int = 1, speed: float = 1.0, silent: Collection[str] = ()
+    site: Site,
+    clock: Clock,
+    *,
+    seed: int = 1,
+    speed: float = 1.0,
+    silent: Collection[str] = (),
+    weather: Weather = CALM,
 ) -> None:
     """Let the twins of a whole site file live until cancelled. ``silent`` names meters that do not answer.
 
@@ -31,7 +39,7 @@ async def run_twins(
     """
     tasks = Tasks(clock)
     plugins, registry, plans = load_plugins(site, clock, tasks.spawn)
-    world = World(clock, seed, speed)
+    world = World(clock, seed, speed, weather=weather)
     devices = [one for one in build_devices(site, registry) if one.id not in silent]
     ends = []
     for plan in plans:
@@ -52,7 +60,7 @@ def string_wire(
     """The wire of a line with the twins of those of ``devices`` that stand on it; the twins also by meter id."""
     config = line_config(line)
     char_bits = 1 + config.bits + (config.parity != "none") + config.stop
-    wire = Wire(world, config.id, baud=config.baud, char_bits=char_bits)
+    wire = Wire(world, config.id, baud=config.baud, char_bits=char_bits, faults=replace(world.weather.wire))
     twins = {}
     for device in devices:
         if device.parent == config.id and device.profile.protocol:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from meterhub.field.calls.settings import heartbeat_packets
 from meterhub.field.link import CollectorConfig
+from meterhub.sim.weather import Way
 
 FIRST_REDIAL_S = 1.0
 LONGEST_REDIAL_S = 30.0
+AT_ONCE = struct.pack("ii", 1, 0)
+"""For ``SO_LINGER``: a connection that is closed so is reset."""
 
 
 def _same(data: bytes) -> bytes:
@@ -61,8 +67,12 @@ class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
         self._clock = world.clock
         self._random = world.random(f"collector {collector.id}")
         self._transport: Any = None
-        self._lost: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[float] | None = None
         self._breath: asyncio.TimerHandle | None = None
+        self._trouble: asyncio.TimerHandle | None = None
+        self._world = world
+        self._up: Way | None = None
+        self._down: Way | None = None
 
     async def run(self) -> None:
         """Call, and call again when cut off, until cancelled; or wait to be called."""
@@ -79,7 +89,7 @@ class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
                 try:
                     await self._call()
                     wait_s = FIRST_REDIAL_S
-                    await self._lost
+                    await self._clock.sleep(self._world.wait_s(await self._lost))
                 except OSError:
                     wait_s = min(max(FIRST_REDIAL_S, wait_s * 2), LONGEST_REDIAL_S)
         finally:
@@ -104,6 +114,8 @@ class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register."""
         older, self._transport = self._transport, transport
+        self._up = Way(self._world, self._random, partial(self._put, transport), self._udp)
+        self._down = Way(self._world, self._random, partial(self._take, transport), self._udp)
         if older is not None and older is not transport:
             older.abort()  # called once more: the newest has the wire
         if self._wire is not None:
@@ -111,9 +123,43 @@ class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
         if not self._called:
             self._write(self._manners.registration)
         self._breathe(first=True)
+        self._expect_trouble()
+
+    def _expect_trouble(self) -> None:
+        """When will the weather break this connection?"""
+        weather, world = self._world.weather, self._world
+        if self._trouble is not None:
+            self._trouble.cancel()
+        wait_s = weather.storm_s - world.age_s % weather.storm_s
+        if weather.flap_s < wait_s:
+            wait_s = min(wait_s, self._random.expovariate(1 / weather.flap_s))
+        if wait_s < float("inf"):
+            self._trouble = self._clock.call_later(world.wait_s(wait_s), self._break)
+
+    def _break(self) -> None:
+        """It is closed, reset, or half-open: then nobody says anything, and the collector calls again some time."""
+        transport = self._transport
+        if transport is None:
+            return
+        kind = self._random.randrange(3)
+        if kind == 0:
+            transport.close()
+        elif kind == 1 or self._called or self._udp:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            transport.abort()
+        else:
+            transport.set_protocol(asyncio.Protocol())
+            self._hang_up(self._random.uniform(0.0, 4 * (self._manners.every_s or 15.0)))
 
     def data_received(self, data: bytes) -> None:
+        """The hub's bytes come in, as the weather lets them."""
+        if self._down is not None:
+            self._down.send(data)
+
+    def _take(self, transport: Any, data: bytes) -> None:
         """The hub's bytes go on the wire."""
+        if transport is not self._transport:
+            return  # they were under way when the connection broke
         data = self._manners.undress(data)
         if self._wire is not None and data:
             self._wire.send(data)
@@ -126,15 +172,25 @@ class Twin(asyncio.Protocol, asyncio.DatagramProtocol):
         """Cut off: ``run`` calls again."""
         if self._called and self._transport is not None and not self._transport.is_closing():
             return  # an older one has ended
+        self._hang_up(0.0)
+
+    def _hang_up(self, wait_s: float) -> None:
+        """There is no connection any more; ``run`` makes another after ``wait_s`` more than usual."""
         self._transport = None
-        if self._breath is not None:
-            self._breath.cancel()
+        for timer in (self._breath, self._trouble):
+            if timer is not None:
+                timer.cancel()
         if self._lost is not None and not self._lost.done():
-            self._lost.set_result(None)
+            self._lost.set_result(wait_s)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is None:
-            return
+        if self._up is not None:
+            self._up.send(data)
+
+    def _put(self, transport: Any, data: bytes) -> None:
+        """Give bytes to the network."""
+        if transport is not self._transport:
+            return  # they were under way when the connection broke
         if self._udp:
             cast(asyncio.DatagramTransport, self._transport).sendto(data)
         else:

@@ -6,43 +6,18 @@ No task and, when nothing goes wrong, one timer per exchange.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from itertools import pairwise, zip_longest
 from typing import Any
 
 from meterhub.field.codec import Codec
 from meterhub.field.protocol import Protocol, SimulatedMeter
+from meterhub.sim.weather import Faults
 from meterhub.sim.world import World
+
+__all__ = ["Faults", "Wire"]
 
 TIMER_S = 0.002
 """Event loops fire timers up to so much early: an answer just delivered is over."""
-
-
-@dataclass(slots=True)
-class Faults:
-    """How often something goes wrong: probabilities from 0 to 1 per answer, except where it says otherwise."""
-
-    drop: float = 0.0
-    """No answer at all."""
-    corrupt: float = 0.0
-    """One byte of the answer is wrong."""
-    noise: float = 0.0
-    """00 or FF bytes come before the answer."""
-    split: float = 0.0
-    """The answer comes in two or three segments."""
-    cut: float = 0.0
-    """Only the beginning of the answer comes."""
-    twice: float = 0.0
-    """The answer comes twice, one behind the other."""
-    late: float = 0.0
-    """The answer comes ``late_s`` later."""
-    late_s: float = 3.0
-    echo: bool = False
-    """The collector hears its own requests."""
-
-    def any(self) -> bool:
-        """Is any fault switched on?"""
-        return any(getattr(self, one.name) for one in fields(self) if one.name != "late_s")
 
 
 class Wire:

@@ -97,11 +97,11 @@ def test_a_refusal_in_one_order_is_tried_in_the_other():
     assert isinstance(error, Refused) and error.reasons == ("battery low",) and error.reply == "0400"
 
 
-def test_a_dead_meter_is_asked_once_in_each_order():
+def test_a_dead_meter_is_asked_twice_in_each_order():
     one = meter()
     dialogue = Cjt188(CLOCK).read(one, list(one.points.values()))
-    assert next(dialogue).tries == 1
-    assert dialogue.throw(silence()).tries == 1
+    asked = [next(dialogue), *(dialogue.throw(silence()) for _ in range(3))]
+    assert [(one.tries, one.frame.order) for one in asked] == [(1, "high"), (1, "low")] * 2
     with pytest.raises(NoAnswer):
         dialogue.throw(silence())
 

@@ -177,13 +177,17 @@ def settle_order(talk: Talk) -> Dialogue[None]:
 
 
 def _in_either_order(talk: Talk, identifier: str, control: int) -> Dialogue[Frame]:
-    """Ask in the edition's order, then in the other one, once each; what was answered is remembered.
+    """Ask in the edition's order, then in the other one, by turns; what was answered is remembered.
 
-    A meter that refuses one order may well know the identifier in the other.
+    A meter that refuses one order may well know the identifier in the other. An answer may be lost on the way: when
+    nothing at all was heard, each is asked once more.
     """
     first = talk.dialect.preferred_order
+    second = LOW if first == HIGH else HIGH
     problems: list[Refused | NoAnswer] = []
-    for order in (first, LOW if first == HIGH else HIGH):
+    for order in (first, second, first, second):
+        if len(problems) == 2 and any(isinstance(one, Refused) for one in problems):
+            break
         talk.memory.order = order
         try:
             return (yield from ask(talk, talk.frame(control, identifier), identifier, tries=1))
