@@ -4,6 +4,7 @@
 #   make test    style, types, layers and every test that this machine can run
 #   make lint    style, types and layers alone
 #   make bench   the figures, printed
+#   make coverage  the tests of money, which must pass through every line and branch of it
 #   make docs    the tables of the docs, written anew from the code
 #   make clean   take away what the others made
 #
@@ -12,7 +13,7 @@ PYTHON ?= python3
 VENV := .venv
 MADE_FROM := constraints.txt pyproject.toml script/setup
 
-.PHONY: run test lint bench docs setup clean
+.PHONY: run test lint bench coverage docs setup clean
 
 run: $(VENV)/.ready
 	@$(VENV)/bin/meterhub demo
@@ -25,6 +26,9 @@ lint: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready-dev
 	@script/bench
+
+coverage: $(VENV)/.ready-dev
+	@script/coverage
 
 docs: $(VENV)/.ready-dev
 	@script/docs
