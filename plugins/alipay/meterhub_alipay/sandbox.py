@@ -1,7 +1,7 @@
 """A local Alipay: the gateway with its signatures, states, notices and bills, and a cashier page to approve or refuse.
 
 ``GET /cashier/CODE`` is the payer's phone; ``POST /sandbox/pay`` with ``{"out_trade_no": …, "approve": true}`` pays
-without one. See ``meterhub.sim.gateway`` for faults on demand.
+without one, with ``"late": true`` also after the end. See ``meterhub.sim.gateway`` for faults on demand.
 """
 
 from __future__ import annotations
@@ -99,9 +99,9 @@ class AlipaySandbox(SandboxGateway):
         self.bills = {token: (self.world.clock.now() + 30_000, archive)}
         return token
 
-    def approve(self, trade: Trade) -> bool:
-        """The payer pays; False when that is not possible any more."""
-        paid = self.methods.trades.pay(trade, self.world.clock.now())
+    def approve(self, trade: Trade, late: bool = False) -> bool:
+        """The payer pays; False when that is not possible any more, unless the money comes ``late``."""
+        paid = self.methods.trades.pay(trade, self.world.clock.now(), late)
         if paid:
             self.notify(trade)
         return paid
@@ -235,7 +235,7 @@ class AlipaySandbox(SandboxGateway):
         trade = next((one for one in self.methods.trades if one.no == wanted.get("out_trade_no")), None)
         if trade is None:
             raise web.HTTPNotFound(text="no such payment")
-        paid = self.approve(trade) if wanted.get("approve", True) else False
+        paid = self.approve(trade, bool(wanted.get("late"))) if wanted.get("approve", True) else False
         return web.json_response({"paid": paid, "trade_no": trade.trade_no, "status": trade.status})
 
     async def _bill(self, request: web.Request) -> web.Response:

@@ -121,8 +121,10 @@ class Trades:
             self._by_trade_no[trade.trade_no] = trade
         return trade.status == WAIT
 
-    def pay(self, trade: Trade, now_ms: int) -> bool:
-        """The payer pays. False when that is not possible."""
+    def pay(self, trade: Trade, now_ms: int, late: bool = False) -> bool:
+        """The payer pays. False when that is not possible; ``late`` money comes although the trade was closed."""
+        if late and not trade.paid_ms:
+            trade.status, trade.expires_ms = WAIT if trade.status else "", now_ms + QR_LIFE_MS
         if not self.scan(trade, now_ms):
             return False
         trade.status, trade.paid_ms = SUCCESS, now_ms

@@ -1,7 +1,7 @@
 """A local WeChat Pay: API v3 with signatures both ways, order states, notices, refunds, bills, and a cashier page.
 
 ``GET /cashier/CODE`` is the payer's phone; ``POST /sandbox/pay`` with ``{"out_trade_no": …, "approve": true}`` pays
-without one. See ``meterhub.sim.gateway`` for faults on demand.
+without one, with ``"late": true`` also after the end. See ``meterhub.sim.gateway`` for faults on demand.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class WechatSandbox(SandboxGateway):
             *Visitors(self.world).routes(),
         ]
 
-    def approve(self, order: Order) -> bool:
-        """The payer pays; False when that is not possible any more."""
-        paid = self.orders.pay(order, self.world.clock.now())
+    def approve(self, order: Order, late: bool = False) -> bool:
+        """The payer pays; False when that is not possible any more, unless the money comes ``late``."""
+        paid = self.orders.pay(order, self.world.clock.now(), late)
         if paid:
             self._notify("payment", order, "TRANSACTION.SUCCESS", lambda: transaction(order))
         return paid
@@ -311,7 +311,7 @@ class WechatSandbox(SandboxGateway):
         order = next((one for one in self.orders if one.no == wanted.get("out_trade_no")), None)
         if order is None:
             raise web.HTTPNotFound(text="no such payment")
-        paid = self.approve(order) if wanted.get("approve", True) else False
+        paid = self.approve(order, bool(wanted.get("late"))) if wanted.get("approve", True) else False
         return web.json_response({"paid": paid, "transaction_id": order.transaction_id, "state": order.state})
 
 

@@ -130,10 +130,13 @@ class Orders:
         self.let_time_pass(found, now_ms)
         return found
 
-    def pay(self, order: Order, now_ms: int) -> bool:
-        """The payer pays; False when the order is closed, paid, or its time is over."""
+    def pay(self, order: Order, now_ms: int, late: bool = False) -> bool:
+        """The payer pays; False when the order is closed, paid, or its time is over.
+
+        ``late`` money comes although the order was closed: the payer was faster, his bank slower.
+        """
         self.let_time_pass(order, now_ms)
-        if order.state != "NOTPAY" or now_ms > order.expires_ms:
+        if order.paid_ms or (not late and (order.state != "NOTPAY" or now_ms > order.expires_ms)):
             return False
         self._count += 1
         order.state, order.paid_ms = "SUCCESS", now_ms
