@@ -20,6 +20,8 @@ DEAD_LINK_STEPS = 500
 class Dialogues(Intake):
     """Steps dialogues and ends jobs; knows nothing of bytes."""
 
+    __slots__ = ("_stack",)
+
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         super().__init__(config, clock)
         self._stack: list[Job] = []

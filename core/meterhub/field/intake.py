@@ -28,6 +28,22 @@ EXPIRE_EVERY_S = 0.25
 class Intake(ABC):
     """What a line knows of its jobs before they begin and after they end."""
 
+    __slots__ = (
+        "_baud",
+        "_byte_s",
+        "_channel",
+        "_clock",
+        "_down_cause",
+        "_expire_at",
+        "_merged",
+        "_queue",
+        "_queue_limit",
+        "config",
+        "figures",
+        "line_id",
+        "meters",
+    )
+
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         self.config = config
         self.line_id = config.id

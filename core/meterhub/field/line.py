@@ -49,6 +49,21 @@ class Line(Pacing):
     ``on_unsolicited(frame)`` hears valid frames that come while nothing is asked.
     """
 
+    __slots__ = (
+        "_bytes_before",
+        "_codec",
+        "_codecs",
+        "_envelope",
+        "_flow",
+        "_held",
+        "_running",
+        "_sent_bytes",
+        "_stale",
+        "facts",
+        "on_unsolicited",
+        "trace",
+    )
+
     def __init__(
         self,
         config: LineConfig,

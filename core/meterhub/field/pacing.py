@@ -17,6 +17,18 @@ BETWEEN_BYTES_S = 0.5
 class Pacing(Dialogues):
     """The phases of a line, see ``field.line``; one timer per line, which is set again only when it has to be."""
 
+    __slots__ = (
+        "_clear_at",
+        "_due",
+        "_last_byte",
+        "_latest",
+        "_phase",
+        "_sent_at",
+        "_silence_until",
+        "_timer",
+        "_timer_at",
+    )
+
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         super().__init__(config, clock)
         self._phase = FREE
