@@ -5,7 +5,10 @@ and a floor (a bare asyncio Protocol that sends the next request on each answer)
 are compared with the ideal: the wire time of request and answer and the meter's turnaround. Also prints CPU time per
 exchange.
 
-    python bench/line_wire.py [LINES ...] [--seconds 10] [--rounds 3] [--loss 0.05]
+    python bench/line_wire.py [LINES ...] [--seconds 10] [--rounds 3] [--loss 0.05] [--storm FILE]
+
+With ``--storm``, or COLLECTOR_STORM in the environment, ``collector_storm.py`` is the far end: it costs less time than
+our own twins, whose lateness counts against the line.
 """
 
 from __future__ import annotations
@@ -21,14 +24,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import uvloop
 
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.config.schema import check
-from meterhub.field.codec import StreamCodec
 from meterhub.field.collector import Collector
 from meterhub.field.dialogue import Ask, Dialogue
 from meterhub.field.line import Job, Line, LineConfig, Priority
@@ -40,9 +42,15 @@ from meterhub.sim.caller import simulate
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.conformance_link import until
+from meterhub_dlt645.codec import Dlt645Codec
+from meterhub_dlt645.frame import FROM_METER, Frame, build
 from meterhub_gprs import open_link
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 
+READ = 0x11
+REGISTER = bytes.fromhex("00010000")[::-1]
+WAKE_UP = b"\xfe" * 4
+REGISTRATION_BYTES = len("DTU00000")
 REQUEST_BYTES, ANSWER_BYTES = 16, 24
 """A DL/T 645-2007 read of one register, its answer with four FE."""
 TURNAROUND_S = 0.06
@@ -53,51 +61,26 @@ HOST = "127.0.0.1"
 PORT = 18645
 
 
-class Frame(NamedTuple):
-    """Which meter, and is it an answer?"""
-
-    meter: int
-    answer: bool
-
-
-class BenchCodec(StreamCodec):
-    """Frames of the sizes above; as little work as possible, since the line is measured and not a codec."""
-
-    def find(self, buffer: bytearray) -> tuple[Frame | None, int]:
-        """Look for A5 or 5A."""
-        for mark, size in ((b"\xa5", REQUEST_BYTES), (b"\x5a", ANSWER_BYTES)):
-            at = buffer.find(mark)
-            if at >= 0:
-                return (None, at) if len(buffer) < at + size else (Frame(buffer[at + 1], mark == b"\x5a"), at + size)
-        return None, len(buffer)
-
-    def encode(self, frame: Frame) -> bytes:
-        """Mark, meter, filling."""
-        return bytes((0x5A if frame.answer else 0xA5, frame.meter)).ljust(
-            ANSWER_BYTES if frame.answer else REQUEST_BYTES, b"\x00"
-        )
-
-
 class BenchMeter(SimulatedMeter):
-    """Answers its number."""
+    """Answers one register, always the same."""
 
     turnaround_s = TURNAROUND_S
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.said = BenchCodec().encode(Frame(number, True))
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.said = WAKE_UP + build(address, READ | FROM_METER, REGISTER + bytes(4)).raw
 
     def answer(self, frame: Frame) -> bytes | None:
         """The answer to a request for this meter."""
-        return self.said if frame.meter == self.number and not frame.answer else None
+        return self.said if not frame.from_meter and frame.address == self.address else None
 
 
 class BenchProtocol(Protocol):
     """Only a codec."""
 
-    def codec(self) -> BenchCodec:
+    def codec(self) -> Dlt645Codec:
         """A codec."""
-        return BenchCodec()
+        return Dlt645Codec()
 
     def point(self, key: str, spec: Any, kind: str, scale: int) -> Any:
         """Not used."""
@@ -105,6 +88,11 @@ class BenchProtocol(Protocol):
     def read(self, meter: Any, points: Any) -> Dialogue[Any]:
         """Not used."""
         raise NotImplementedError
+
+
+def address(line: int, meter: int) -> str:
+    """The address of a meter; those of a line are counted from 1."""
+    return f"{line:08d}{meter + 1:04d}"
 
 
 def collectors(lines: int) -> list[CollectorConfig]:
@@ -129,7 +117,7 @@ async def far_end(port: int, lines: int, loss: float) -> None:
     for collector in collectors(lines):
         wire = wires[collector.id] = Wire(world, collector.id, faults=Faults(drop=loss))
         for number in range(METERS):
-            wire.add(protocol, BenchMeter(number))
+            wire.add(protocol, BenchMeter(address(len(wires) - 1, number)))
     await simulate(link_config(port, lines), collectors(lines), wires, world)
 
 
@@ -141,7 +129,7 @@ class Ours:
         self.answers = 0
         bus = Bus()
         self.lines = [
-            Line(LineConfig(f"l{n}", timeout_s=TIMEOUT_S), self.clock, {"b": BenchCodec}) for n in range(lines)
+            Line(LineConfig(f"l{n}", timeout_s=TIMEOUT_S), self.clock, {"b": Dlt645Codec}) for n in range(lines)
         ]
         owners = [
             Collector(one, [line], self.clock, bus) for one, line in zip(collectors(lines), self.lines, strict=True)
@@ -154,30 +142,32 @@ class Ours:
         self.desk.start()
         await self.link.open(self.desk)
         await until(lambda: self.desk.online() == lines, 60)
-        for place, line in enumerate(self.lines):
-            self.clock.call_later(IDEAL_S * place / lines, self.begin, line)  # not all in step
+        for place in range(lines):
+            self.clock.call_later(IDEAL_S * place / lines, self.begin, place)  # not all in step
 
-    def begin(self, line: Line) -> None:
+    def begin(self, place: int) -> None:
         """Queue a read of each meter."""
         for number in range(METERS):
-            self.submit(line, number)
+            self.submit(self.lines[place], f"m{number}", address(place, number))
 
-    def submit(self, line: Line, number: int) -> None:
+    def submit(self, line: Line, meter_id: str, meter: str) -> None:
         """Read one meter; when it has answered, again."""
 
-        def start() -> Dialogue[int]:
-            reply = yield Ask(
-                Frame(number, False), lambda frame: frame.answer and frame.meter == number, answer_bytes=24
+        def start() -> Dialogue[bytes]:
+            reply: Frame = yield Ask(
+                build(meter, READ, REGISTER, "2007"),
+                lambda frame: frame.from_meter and frame.address == meter,
+                answer_bytes=ANSWER_BYTES,
             )
-            return reply.meter
+            return reply.payload
 
         def done(result: Any, error: Exception | None) -> None:
             if result is not None:
                 self.answers += 1
             if line.connected:
-                self.submit(line, number)
+                self.submit(line, meter_id, meter)
 
-        line.submit(Job(f"m{number}", str(number), "b", start, done, priority=Priority.OPERATOR))
+        line.submit(Job(meter_id, meter, "b", start, done, priority=Priority.OPERATOR))
 
     async def stop(self) -> None:
         """Close everything."""
@@ -194,6 +184,7 @@ class FloorCaller(asyncio.Protocol):
         self.floor = floor
         self.number = 0
         self.buffer = b""
+        self.requests: list[bytes] = []
         self.timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -204,8 +195,13 @@ class FloorCaller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Registration, then answers."""
         self.buffer += data
-        if len(self.buffer) >= ANSWER_BYTES and self.buffer[1] == self.number:
-            self.buffer = b""
+        if not self.requests:
+            if len(self.buffer) == REGISTRATION_BYTES:
+                place = int(self.buffer[3:])
+                self.requests = [build(address(place, one), READ, REGISTER).raw for one in range(METERS)]
+                self.floor.named += 1
+                self.buffer = b""
+        elif self.buffer[-1:] == b"\x16" and self.buffer.count(self.requests[self.number][:8]):
             self.floor.answers += 1
             self.ask()
 
@@ -216,7 +212,7 @@ class FloorCaller(asyncio.Protocol):
         if self.timer is not None:
             self.timer.cancel()
         self.timer = asyncio.get_running_loop().call_later(TIMEOUT_S + 0.4, self.ask)
-        self.transport.write(bytes((0xA5, self.number)).ljust(REQUEST_BYTES, b"\x00"))
+        self.transport.write(self.requests[self.number])
 
 
 class Floor:
@@ -225,6 +221,7 @@ class Floor:
     def __init__(self, port: int, lines: int) -> None:
         self.port = port
         self.answers = 0
+        self.named = 0
         self.callers: list[FloorCaller] = []
 
     async def start(self, lines: int) -> None:
@@ -232,7 +229,7 @@ class Floor:
         self.server = await asyncio.get_running_loop().create_server(
             lambda: FloorCaller(self), HOST, self.port, backlog=4096
         )
-        await until(lambda: sum(len(one.buffer) == 8 for one in self.callers) == lines, 60)
+        await until(lambda: self.named == lines, 60)
         for place, one in enumerate(self.callers):
             asyncio.get_running_loop().call_later(IDEAL_S * place / lines, one.ask)
 
@@ -260,11 +257,21 @@ async def measure(kind: type[Ours] | type[Floor], port: int, lines: int, seconds
     return answers / lines / wall_s, cpu_s / max(answers, 1) * 1e6
 
 
+def storm_command(port: int, lines: int, arguments: argparse.Namespace) -> list[str]:
+    """How the load generator ``--storm`` is started as the same far end."""
+    turnaround_ms = TURNAROUND_S * 1000
+    given = f"--target {HOST}:{port} -n {lines} -m {METERS} --first 0 --baud 2400 --report 0 --src-hosts 1"
+    given += f" --turnaround {turnaround_ms},{turnaround_ms} --p-drop {arguments.loss} --register DTU{{cid:05d}}"
+    return [sys.executable, arguments.storm, *given.split()]
+
+
 @contextlib.contextmanager
-def other_process(port: int, lines: int, loss: float) -> Iterator[None]:
+def other_process(port: int, lines: int, arguments: argparse.Namespace) -> Iterator[None]:
     """The far end, as long as this is held."""
-    command = [sys.executable, __file__, str(lines), "--far-end", str(port), "--loss", str(loss)]
-    process = subprocess.Popen(command)
+    command = [sys.executable, __file__, str(lines), "--far-end", str(port), "--loss", str(arguments.loss)]
+    if arguments.storm:
+        command = storm_command(port, lines, arguments)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -278,7 +285,7 @@ def bench(lines: int, arguments: argparse.Namespace) -> None:
     for number in range(arguments.rounds):
         for name, kind in (("ours", Ours), ("floor", Floor)):
             port = PORT + 2 * number + (name == "floor")
-            with other_process(port, lines, arguments.loss):
+            with other_process(port, lines, arguments):
                 results[name].append(uvloop.run(measure(kind, port, lines, arguments.seconds)))
     lost_s = (REQUEST_BYTES + ANSWER_BYTES) * 11 / 2400 + TIMEOUT_S + 0.2
     bound = 1 / (IDEAL_S + arguments.loss / (1 - arguments.loss) * lost_s)
@@ -301,6 +308,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--loss", type=float, default=0.0)
+    parser.add_argument("--storm", default=os.environ.get("COLLECTOR_STORM", ""), help="a load generator as far end")
     parser.add_argument("--far-end", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.far_end:
