@@ -171,6 +171,10 @@ class Actions:
         except KeyError:
             raise NotFound(f"there is no action {name}", hint="GET /api/v1/openapi.json lists them") from None
 
+    def target(self, target_id: str) -> Any | None:
+        """What has this id, None when nothing does."""
+        return self._find_target(target_id)
+
     def offered(self, target: Any, actor: Actor) -> list[Action]:
         """The actions that apply to this target and that the actor may call there."""
         return [

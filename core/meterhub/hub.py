@@ -259,7 +259,7 @@ class Hub:
         own += [self.pairing.collection(), *finder.collections()]
         self.money = open_money(self.site, registry, self.store, self.clock, self.actions, self.people, self.spawn)
         self.messages = open_messages(self.plugins, self.store, self.clock, self.money.outbox, self.actions)
-        own += [*money_collections(self.store), message_collection(self.store)]
+        own += [*money_collections(self.store, registry.companies()), message_collection(self.store)]
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)

@@ -37,6 +37,10 @@ class Registry:
     owners: dict[str, Plugin] = field(default_factory=dict)
     envelope_owners: dict[str, Plugin] = field(default_factory=dict)
 
+    def companies(self) -> dict[str, Mapping[str, str]]:
+        """What the payment types are called."""
+        return {name: kind.title for name, (kind, _) in self.payments.items()}
+
 
 def build_registry(plugins: Plugins, profile_folder: Path | None) -> tuple[Registry, list[ConfigError]]:
     """Collect what the plugins register, then the deployer's own profiles; all mistakes in them are returned."""

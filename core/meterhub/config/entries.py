@@ -157,6 +157,9 @@ class MoneyConfig:
     late: str
     no_cut_from: int
     no_cut_to: int
+    no_cut_days: tuple[str, ...]
+    most_cuts: int
+    fresh: float
     where: str
 
 

@@ -171,7 +171,9 @@ class _Reader:
 
     def _money(self) -> MoneyConfig:
         values, where = self._section("money")
-        return MoneyConfig(**{**values, "tiles": tuple(values["tiles"])}, where=where)
+        return MoneyConfig(
+            **{**values, "tiles": tuple(values["tiles"]), "no_cut_days": tuple(values["no_cut_days"])}, where=where
+        )
 
     def _plugins(self) -> dict[str, PluginEntry]:
         node = self._root.get("plugins")

@@ -7,6 +7,7 @@ from typing import Any
 import voluptuous as vol
 
 from meterhub.config.base import Type, words_of
+from meterhub.config.days import day
 from meterhub.config.schema import ListOf
 from meterhub.config.types import (
     address,
@@ -167,6 +168,13 @@ MONEY = {
     ): choice("person", "apply", "refund"),
     vol.Optional("no_cut_from", default=20, description="hour from which nobody is cut off"): whole(0, 24),
     vol.Optional("no_cut_to", default=8, description="hour from which one may be cut off again"): whole(0, 24),
+    vol.Optional(
+        "no_cut_days", default=list, description="days on which nobody is cut off: 2026-10-01, 10-01 each year, sat"
+    ): ListOf(day(), maximum=400),
+    vol.Optional("most_cuts", default=20, description="how many may be cut off within an hour"): whole(0, 100_000),
+    vol.Optional(
+        "fresh", default="2h", description="nobody is cut off whose meter answered longer ago than this"
+    ): seconds(60, 604_800),
 }
 
 SCHEDULE = {

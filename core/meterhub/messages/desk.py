@@ -22,6 +22,7 @@ from meterhub.messages.notifier import FINAL, Message, MessageState, Notifier, R
 from meterhub.money.outbox import Again, Outbox
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub.store.engine import Row, Store, Transaction
+from meterhub.texts import mark
 
 KIND = "message"
 """The kind of outbox rows that this desk carries out."""
@@ -64,6 +65,11 @@ class MessageDesk:
         self._address = address
         self._limits = limits or Limits()
         self._outbox: Outbox | None = None
+
+    @property
+    def notifiers(self) -> Sequence[str]:
+        """The names of the companies, in the order in which they are tried."""
+        return tuple(self._notifiers)
 
     def work_for(self, outbox: Outbox) -> None:
         """Carry out the outbox's messages."""
@@ -128,7 +134,7 @@ class MessageDesk:
     async def _send(self, message: Row, params: Mapping[str, str]) -> Again | None:
         """Try one company after the other, until one has it or may have it; only a definite no leads to the next."""
         wanted = Message(message["no"], message["recipient"], message["template"], params)
-        said = "no company carries messages" if message["recipient"] else "no number is known"
+        said = mark("no company carries messages") if message["recipient"] else mark("no number is known")
         for notifier in self._notifiers.values() if message["recipient"] else ():
             over = await self._store.transact(partial(self._begin, message=message, notifier=notifier.name))
             if over:
@@ -157,9 +163,9 @@ class MessageDesk:
         everybody = tx.one("messages.since", since)
         assert sent is not None and everybody is not None
         if sent["n"] >= self._limits.to_one_number or sent["same"] >= self._limits.same_text:
-            return "this number has had too many messages within 24 hours"
+            return mark("this number has had too many messages within 24 hours")
         if everybody["n"] >= self._limits.to_all:
-            return "too many messages within 24 hours; raise the limit if they are wanted"
+            return mark("too many messages within 24 hours; raise the limit if they are wanted")
         now_ms = self._clock.now()
         changes = {"state": MessageState.SENDING, "notifier": notifier, "sent_ms": now_ms}
         tx.update("messages", {"no": message["no"]}, changes)
@@ -178,7 +184,7 @@ class MessageDesk:
         except ProviderError as error:
             receipt, said = None, error.message
         else:
-            said = "the company does not tell"
+            said = mark("the company does not tell")
         if receipt is not None and receipt.state in FINAL:
             await self._store.transact(lambda tx: self._apply(tx, message, receipt))
             return None

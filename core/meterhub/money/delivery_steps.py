@@ -54,6 +54,7 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
     known = account["purchase_count"]
     if purse.count is not None and known is not None and purse.count != known:
         detail = mark(f"the meter has had {purse.count} purchases, the books know of {known}")
+        desk.tx.update("deliveries", {"id": delivery["id"]}, {"count_before": purse.count})
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
         return None
     counted = purse.count is not None
@@ -191,12 +192,21 @@ def adopt_count(desk: Desk, delivery: Row, reason: str, by: str) -> None:
     """A person knows why the meter's count is another: the books take it over when the meter is read next.
 
     Kept with its cause, so that the nightly proof can tell this gap from one that nobody explained. Raises ``Conflict``
-    for a delivery that is not held up before it was sent.
+    for a delivery that is not held up before it was sent, and for a count that purchases of ours are above: their
+    numbers cannot come a second time.
     """
     if not delivery["needs_person"] or delivery["state"] != DeliveryState.PLANNED:
         raise Conflict("nothing holds this delivery up", where=delivery["order_no"])
     account = desk.tx.one("money.account", {"id": delivery["account"]})
-    assert account is not None
+    highest = desk.tx.one("money.highest_number", {"account": delivery["account"]})
+    assert account is not None and highest is not None
+    seen = delivery["count_before"]
+    if seen is not None and highest["number"] is not None and seen < highest["number"]:
+        raise Conflict(
+            f"the meter counts {seen} purchases, but has confirmed purchase {highest['number']} before",
+            where=delivery["order_no"],
+            hint="it was cleared or exchanged: give this money back, close the account and open a new one",
+        )
     row = {"operator": delivery["operator"], "account": account["id"], "order_no": delivery["order_no"]}
     cause = {"known": account["purchase_count"], "reason": reason, "decided_by": by, "at_ms": desk.now_ms}
     desk.tx.insert("count_adoptions", {**row, **cause})

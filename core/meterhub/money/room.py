@@ -27,6 +27,7 @@ from meterhub.money.refunding import Refunding
 from meterhub.money.seal import Seal
 from meterhub.money.settle import Settling
 from meterhub.money.supply import Supply
+from meterhub.money.switching import Switching
 from meterhub.store.engine import Row, Store, Transaction
 
 T = TypeVar("T")
@@ -35,9 +36,16 @@ EXPIRE_AFTER_S = 30
 """An order is ended a little after its time, when its attempts have been closed at the company."""
 
 
+def _nobody_knows(meter: str) -> int | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What money gets from the rest of the hub. ``proofs`` is the folder of the nightly proofs."""
+    """What money gets from the rest of the hub. ``proofs`` is the folder of the nightly proofs.
+
+    ``answered(meter)``: when a meter answered last, None when nobody knows.
+    """
 
     ask: Ask
     spawn: Callable[[str, Coroutine[Any, Any, Any]], Any]
@@ -46,6 +54,7 @@ class Outside:
     proofs: Path
     public_url: str = ""
     zone: tzinfo = UTC
+    answered: Callable[[str], int | None] = _nobody_knows
 
 
 class Money:
@@ -64,7 +73,8 @@ class Money:
         parts = (store, clock, outside.merchants, self._settling, self.outbox, outside.public_url)
         self.paying = Paying(*parts)
         self.refunding = Refunding(*parts)
-        self.supply = Supply(store, clock, outside.ask, self.outbox, policy, outside.zone)
+        switching = Switching(policy, clock, outside.zone, outside.answered)
+        self.supply = Supply(store, clock, outside.ask, self.outbox, switching)
         bills = Bills(store, clock, self._settling, policy.operator)
         seal = Seal(outside.proofs)
         self.prover = Prover(

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import tzinfo
 
-from meterhub.clock import Clock, utc
-from meterhub.money import ledger
+from meterhub.clock import Clock
 from meterhub.money.asking import Ask
 from meterhub.money.follow import SUPPLY
 from meterhub.money.orders import account_of
 from meterhub.money.outbox import Again, Outbox, wait_s
-from meterhub.money.policy import Policy
 from meterhub.money.states import Mode
+from meterhub.money.switching import Switching
 from meterhub.store.engine import Row, Store, Transaction
 
 LOOK_AGAIN_S = 600
@@ -37,12 +35,11 @@ class Decision:
 class Supply:
     """The handler of outbox rows of kind ``supply``."""
 
-    def __init__(self, store: Store, clock: Clock, ask: Ask, outbox: Outbox, policy: Policy, zone: tzinfo) -> None:
+    def __init__(self, store: Store, clock: Clock, ask: Ask, outbox: Outbox, switching: Switching) -> None:
         self._store = store
         self._clock = clock
         self._ask = ask
-        self._policy = policy
-        self._zone = zone
+        self._switching = switching
         outbox.handle(SUPPLY, self.carry)
 
     async def carry(self, row: Row) -> Again | None:
@@ -66,30 +63,14 @@ class Supply:
         account = account_of(tx, account_id)
         if account["mode"] != Mode.SERVER or account["state"] == "closed":
             return None
-        figures = self._figures(tx, account)
+        figures = self._switching.figures(tx, account)
         wanted = "on" if figures["credit_fen"] > 0 else "off"
         if wanted == (account["supply"] or "on"):
             return None
-        allow, reason = self._may(wanted, figures["hour"])
         last = tx.one("money.decisions_of", {"account": account_id, "most": 1})
+        allow, reason = self._switching.may(wanted, figures, last)
         if not allow and last is not None and (last["wanted"], last["reason"]) == (wanted, reason):
             return Decision(last["id"], account, wanted, allow, reason)  # said once, not at every look
         row = {"operator": account["operator"], "account": account_id, "meter": account["meter"], "wanted": wanted}
         more = {"allow": int(allow), "reason": reason, "inputs_json": json.dumps(figures), "at_ms": self._clock.now()}
         return Decision(tx.insert("policy_decisions", {**row, **more}), account, wanted, allow, reason)
-
-    def _figures(self, tx: Transaction, account: Row) -> dict[str, int]:
-        name, operator = account["id"], account["operator"]
-        credit = ledger.balance(tx, operator, ledger.prepaid(name))
-        owed = -ledger.balance(tx, operator, ledger.receivable(name))
-        hour = utc(self._clock.now()).astimezone(self._zone).hour
-        return {"credit_fen": credit - owed, "owed_fen": owed, "hour": hour}
-
-    def _may(self, wanted: str, hour: int) -> tuple[bool, str]:
-        if wanted == "on":
-            return True, "there is credit again"
-        start, end = self._policy.no_cut_hours
-        quiet = start <= hour < end if start <= end else hour >= start or hour < end
-        if quiet:
-            return False, f"nobody is cut off between {start} and {end} o'clock"
-        return True, "the credit is used up"

@@ -41,13 +41,19 @@ FIELDS = (
     Field("id", {"en": "Number", "zh": "编号", "ja": "番号"}, search=True),
     Field("about", {"en": "About", "zh": "事由", "ja": "用件"}, search=True),
     Field("shown", {"en": "To", "zh": "接收号码", "ja": "宛先"}, search=True),
-    Field("template", {"en": "Text", "zh": "模板", "ja": "文面"}, filter=True),
+    Field(
+        "template", {"en": "Text", "zh": "模板", "ja": "文面"}, "choice", filter=True,
+        choice_labels={
+            "credited": {"en": "Credit has arrived", "zh": "充值到账", "ja": "入金のお知らせ"},
+            "refunded": {"en": "Money given back", "zh": "退款完成", "ja": "返金のお知らせ"},
+        },
+    ),
     Field(
         "state", {"en": "State", "zh": "状态", "ja": "状態"}, "choice",
         choices=tuple(MessageState), choice_labels=STATES, choice_tones=TONES, filter=True,
     ),
     Field("notifier", {"en": "Company", "zh": "服务商", "ja": "事業者"}, filter=True),
-    Field("reason", {"en": "Reason", "zh": "原因", "ja": "理由"}, search=True),
+    Field("reason", {"en": "Reason", "zh": "原因", "ja": "理由"}, "sentence", search=True),
     Field("created_ms", {"en": "Created", "zh": "创建时间", "ja": "作成日時"}, "time"),
     Field("done_ms", {"en": "Told", "zh": "回执时间", "ja": "通知日時"}, "time", column=False),
 )  # fmt: skip
@@ -101,7 +107,10 @@ def message_collection(store: Store) -> Collection:
     """The list of messages; numbers are masked, and what filled a text is not shown."""
     title = {"en": "Messages", "zh": "消息", "ja": "通知"}
     source = TableSource(store, "messages.list", FIELDS, VIEW, "-created_ms")
-    return Collection("messages", title, FIELDS, source, VIEW, group=mark("Money"), icon="message")
+    return Collection(
+        "messages", title, FIELDS, source, VIEW, group=mark("Money"), icon="message",
+        row_link=lambda row: f"/messages/{row['id']}",
+    )  # fmt: skip
 
 
 class MessageActions:

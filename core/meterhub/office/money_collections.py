@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from meterhub.collections import Collection, Field
+from meterhub.money.ledger import CASH
 from meterhub.office.collection_table import TableSource
 from meterhub.store.engine import Store
 from meterhub.texts import mark
@@ -93,11 +95,23 @@ ORDERS = (
 PAYMENTS = (
     Field("id", NUMBER, "number"),
     Field("order_no", ORDER, search=True),
-    Field("provider", COMPANY, filter=True),
+    Field("provider", COMPANY, "choice", filter=True),
     Field("transaction_id", _text("Transaction", "交易号", "取引番号"), search=True),
     Field("amount_fen", AMOUNT, "money"),
     _choice("kind", _text("Kind", "类型", "種別"), "first", "second", "late", "unmatched"),
-    Field("source", _text("Told by", "来源", "通知元"), filter=True, column=False),
+    Field(
+        "source",
+        _text("Told by", "来源", "通知元"),
+        "choice",
+        filter=True,
+        column=False,
+        choice_labels={
+            "notice": _text("Notice of the company", "支付渠道通知", "会社の通知"),
+            "query": _text("Answer of the company", "支付渠道查询", "会社の回答"),
+            "bill": _text("Bill of the company", "支付渠道账单", "会社の明細"),
+            "cash": _text("Counter", "柜台", "窓口"),
+        },
+    ),
     Field("paid_ms", TIME, "time"),
 )
 DELIVERIES = (
@@ -122,11 +136,14 @@ REFUNDS = (
 )
 
 
-def money_collections(store: Store) -> list[Collection]:
-    """The collections; whoever sees money sees that of the whole operator.
+def money_collections(store: Store, companies: Mapping[str, Text]) -> list[Collection]:
+    """The collections; whoever sees money sees that of the whole operator. ``companies``: their titles by type.
 
     A row leads to its order, that of an account to its own page.
     """
+
+    titles = {**companies, CASH: _text("Cash", "现金", "現金")}
+    payments = [replace(one, choice_labels=titles) if one.name == "provider" else one for one in PAYMENTS]
 
     def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
         source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
@@ -135,7 +152,7 @@ def money_collections(store: Store) -> list[Collection]:
 
     return [
         make("orders", _text("Orders", "订单", "注文"), ORDERS, "-created_ms", "order", "id"),
-        make("payments", _text("Payments", "付款", "入金"), PAYMENTS, "-id", "money", "order_no"),
+        make("payments", _text("Payments", "付款", "入金"), payments, "-id", "money", "order_no"),
         make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "delivery", "order_no"),
         make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "refund", "order_no"),
         make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "wallet", ""),

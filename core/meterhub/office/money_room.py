@@ -77,6 +77,9 @@ def policy_of(site: Site) -> Policy:
         tiles_fen=rules.tiles or Policy().tiles_fen,
         late=LateRule(rules.late),
         no_cut_hours=(rules.no_cut_from, rules.no_cut_to),
+        no_cut_days=rules.no_cut_days,
+        most_cuts=rules.most_cuts,
+        fresh_s=round(rules.fresh),
     )
 
 
@@ -115,6 +118,10 @@ def open_money(
     def note(tx: Transaction, action: str, target: str, by: str, after: Mapping[str, Any]) -> None:
         people.audit.write(tx, Entry(action, target, by, site.hub.operator, after=after))
 
+    def answered(meter: str) -> int | None:
+        device = actions.target(meter)
+        return None if device is None else int(device.answered_ms)
+
     outside = Outside(
         asker(actions),
         spawn,
@@ -123,6 +130,7 @@ def open_money(
         site.hub.data / "proofs",
         site.web.public_url,
         site.hub.time_zone,
+        answered,
     )
     money = Money(store, clock, policy_of(site), outside)
 

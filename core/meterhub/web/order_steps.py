@@ -15,6 +15,7 @@ WAITS = {
     "created": mark("Choose how to pay."),
     "paying": mark("Waiting for your payment. This page follows by itself."),
     "checking": mark("We are asking the payment company whether your payment has arrived. Do not pay again."),
+    "refused": mark("The payment was not made, and nothing was taken. Try again, or choose another way."),
     "planned": mark("Your payment is here. The credit is being sent to the meter."),
     "silent": mark("The meter cannot be reached now. Your money is safe; the credit is sent as soon as it answers."),
     "unknown": mark("We are finding out whether the meter has the credit. You need not do anything."),
@@ -68,6 +69,8 @@ class OrderView:
             return "late"
         if state == "paying" and any(one["state"] == "unknown" for one in self.attempts):
             return "checking"
+        if state == "paying" and self.attempts and self.attempts[-1]["state"] in ("closed", "failed"):
+            return "refused"
         if state == "paid" and delivery is not None:
             if delivery["needs_person"] or delivery["state"] in ("not_delivered", "confirmed"):
                 return "person"
@@ -80,7 +83,7 @@ class OrderView:
     def tone(self) -> str:
         """The tone of that sentence."""
         tones = {"fulfilled": "ok", "refunded": "ok", "expired": "off"}
-        return "warn" if self.word in ("person", "late", "checking") else tones.get(self.word, "info")
+        return "warn" if self.word in ("person", "late", "checking", "refused") else tones.get(self.word, "info")
 
     def sentence(self, texts: Texts) -> str:
         """How it stands and what comes next, for the customer."""

@@ -112,6 +112,7 @@ class Site:
                 entries.append(Entry(f"/{one.name}", one.icon or "list", texts.pick(one.title), group, main))
         if self.rooms.money is not None and holds(visitor.actor, "money.view"):
             entries.append(Entry("/cases", "warn", texts(mark("Needs a person")), texts(mark("Money"))))
+            entries.append(Entry("/merchants", "config", texts(mark("Companies")), texts(mark("Money"))))
             entries.append(Entry("/proofs", "proof", texts(mark("Proofs")), texts(mark("Money"))))
         if holds(visitor.actor, "plugin.view"):
             entries.append(Entry("/plugins", "plugin", texts(mark("Plugins")), texts(mark("System"))))
@@ -182,6 +183,7 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
         pages_list,
         pages_login,
         pages_money,
+        pages_office,
         pages_overview,
         pages_pay,
         pages_proof,
@@ -192,7 +194,7 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     inside = [one for module in (pages_overview, pages_account, pages_device) for one in module.routes(site)]
     if rooms.money is not None:
         app.router.add_routes(pages_pay.routes(site, rooms.money))
-        for module in (pages_money, pages_credit, pages_proof):
+        for module in (pages_money, pages_credit, pages_office, pages_proof):
             inside += module.routes(site, rooms.money)
     inside += [*pages_bulk.routes(site), *pages_list.routes(site)]
     for one in inside:

@@ -150,6 +150,11 @@ class MoneyPages:
                 {**one, "yuan": yuan(one["amount_fen"]), "shown": self._site.state("refunds", one["state"], texts)}
                 for one in view.refunds
             ],
+            messages=[
+                {**one, "shown": self._site.state("messages", one["told"], texts)}
+                for one in view.messages
+                if one["message_no"]
+            ],
             delivery=view.delivery,
             decisions=_decisions(view, texts),
             lines=[{**one, "yuan": yuan(one["fen"]), "event": named(EVENTS, one["kind"], texts)} for one in lines],

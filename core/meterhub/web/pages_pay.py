@@ -111,6 +111,9 @@ class PayPages:
         view = await order_view(self._money, request.match_info["no"])
         account = await self._money.one("money.account", id=view.order["account"])
         checkout = await self._checkout(request, view, account)
+        if checkout is not None and "failed" in checkout:  # what the company said of it is stored by now
+            view = await order_view(self._money, view.order["no"])
+            checkout = checkout if view.word == "checking" else None
         return self._site.page(
             request, "pay_order.html", account=account, checkout=checkout, **self._timeline(request, view),
             ways=self._ways(account, request, self._site.texts(request)), place=self._place(account),

@@ -216,7 +216,10 @@ class AlipaySandbox(SandboxGateway):
         trade = self.codes.get(request.match_info["code"])
         if trade is None:
             raise web.HTTPNotFound(text="no such code")
-        approved = bool((await request.post()).get("approve")) and self.approve(trade)
+        wanted = bool((await request.post()).get("approve"))
+        approved = wanted and self.approve(trade)
+        if not wanted:
+            self.methods.trades.refuse(trade, self.world.clock.now())
         if trade.return_url:
             raise web.HTTPFound(f"{trade.return_url}?{self._return_query(trade)}")
         return page("支付宝沙箱", "<p>✔ 已付款 Paid</p>" if approved else "<p>✘ 未付款 Not paid</p>")

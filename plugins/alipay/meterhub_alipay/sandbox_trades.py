@@ -130,6 +130,11 @@ class Trades:
         trade.status, trade.paid_ms = SUCCESS, now_ms
         return True
 
+    def refuse(self, trade: Trade, now_ms: int) -> None:
+        """The payer does not want to: an unpaid trade is closed."""
+        if self.scan(trade, now_ms):
+            trade.status = CLOSED
+
     def close(self, trade: Trade) -> None:
         """Close an unpaid trade. Raises ``Refusal`` for any other."""
         if trade.status != WAIT:

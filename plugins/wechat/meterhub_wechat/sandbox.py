@@ -295,7 +295,10 @@ class WechatSandbox(SandboxGateway):
 
     async def _decide(self, request: web.Request) -> web.Response:
         order = self._shown(request)
-        approved = bool((await request.post()).get("approve")) and self.approve(order)
+        wanted = bool((await request.post()).get("approve"))
+        approved = wanted and self.approve(order)
+        if not wanted:
+            self.orders.refuse(order, self.world.clock.now())
         if "redirect_url" in request.query:
             raise web.HTTPFound(request.query["redirect_url"])
         return page("微信支付沙箱", "<p>✔ 已付款 Paid</p>" if approved else "<p>✘ 未付款 Not paid</p>")

@@ -4,6 +4,7 @@
 
     NOTPAY -> SUCCESS -> REFUND (something was given back)
        +----> CLOSED (by the merchant, or after seven days)
+       +----> PAYERROR (the payer refused)
 """
 
 from __future__ import annotations
@@ -143,6 +144,12 @@ class Orders:
         order.transaction_id = f"42000{beijing.day(now_ms)}{self._count:015d}"
         self._by_transaction[order.mchid, order.transaction_id] = order
         return True
+
+    def refuse(self, order: Order, now_ms: int) -> None:
+        """The payer does not want to: an unpaid order has failed."""
+        self.let_time_pass(order, now_ms)
+        if order.state == "NOTPAY":
+            order.state = "PAYERROR"
 
     def close(self, order: Order) -> None:
         """Close an unpaid order. Raises ``Refusal`` for a paid one."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bank import Company, merchant
 
+from meterhub.clock import utc
 from meterhub.errors import BadInput, ConfigError, Conflict, NotFound, ProviderRefused, TooMany
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again
@@ -96,8 +99,61 @@ async def test_debt_is_paid_first(till):
     assert (books["prepaid/a-101-1"], books["receivable/a-101-1"]) == (3500, 0)
 
 
+def rules(till, answered=lambda meter: None, **wanted):
+    policy = Policy(**{"no_cut_hours": (0, 0), **wanted})
+    till.money.supply._switching = replace(till.money.supply._switching, policy=policy, answered=answered)
+
+
+async def used_up(till, meter="a-101"):
+    """An account of server mode that owes one yuan; returns the decisions on it after a minute."""
+    account = await till.account(meter, mode=Mode.SERVER)
+    await till.money.counter.charge(account["id"], f"{meter}/1", 100)
+    await till.until_quiet(60)
+    return [(row["allow"], row["reason"]) for row in await till.rows("select * from policy_decisions order by id")]
+
+
+@pytest.mark.parametrize("form", ["%m-%d", "%Y-%m-%d", "%a"])
+async def test_nobody_is_cut_off_on_a_holiday(till, form):
+    rules(till, no_cut_days=(f"{utc(till.clock.now()):{form}}".lower(),))
+    assert await used_up(till) == [(0, "nobody is cut off on this day")]
+    await till.until_quiet(24 * 3600)
+    assert till.meters.relays == {"a-101": "off"}
+
+
+async def test_nobody_is_cut_off_whose_meter_was_silent_for_long(till):
+    heard = {"a-101": till.clock.now() - 8_000_000}
+    rules(till, heard.get)
+    assert await used_up(till) == [(0, "the meter has not answered for too long")]
+    heard["a-101"] = till.clock.now()
+    await till.until_quiet(700)
+    assert till.meters.relays == {"a-101": "off"}
+
+
+async def test_a_payment_under_way_keeps_the_supply_on_but_not_for_ever(till):
+    rules(till)
+    await till.account(mode=Mode.SERVER)
+    till.money.policy = replace(till.policy, expiry_s=86_400)
+    await till.start(await till.order())
+    await till.money.counter.charge("a-101-1", "day/1", 100)
+    await till.until_quiet(60)
+    (decision,) = await till.rows("select * from policy_decisions")
+    assert (decision["allow"], decision["reason"]) == (0, "a payment is under way")
+    await till.until_quiet(3600 + 700)
+    assert till.meters.relays == {"a-101": "off"}
+
+
+async def test_only_so_many_are_cut_off_within_an_hour(till):
+    rules(till, most_cuts=1)
+    await used_up(till)
+    decisions = await used_up(till, "a-102")
+    assert decisions[-1] == (0, "1 were cut off within the last hour, and no more may be")
+    assert till.meters.relays == {"a-101": "off"}
+    await till.until_quiet(3600 + 700)
+    assert till.meters.relays == {"a-101": "off", "a-102": "off"}
+
+
 async def test_nobody_is_cut_off_in_the_quiet_hours_nor_without_a_stored_decision(till):
-    till.money.supply._policy = Policy(no_cut_hours=(22, 8))
+    rules(till, no_cut_hours=(22, 8))
     await till.account(mode=Mode.SERVER)
     await till.money.counter.charge("a-101-1", "day/1", 100)
     await till.until_quiet(3600)
@@ -108,7 +164,7 @@ async def test_nobody_is_cut_off_in_the_quiet_hours_nor_without_a_stored_decisio
     assert till.meters.relays == {"a-101": "off"}
     (allowed, *_) = await till.rows("select * from policy_decisions where allow = 1")
     assert '"owed_fen": 100' in allowed["inputs_json"] and allowed["reason"] == "the credit is used up"
-    till.money.supply._policy = Policy(no_cut_hours=(1, 23))
+    rules(till, no_cut_hours=(1, 23))
     await till.account("a-102", mode=Mode.SERVER)
     await till.money.counter.charge("a-102-1", "day/1", 100)
     await till.until_quiet(60)

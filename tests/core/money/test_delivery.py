@@ -6,6 +6,7 @@ import pytest
 
 from meterhub.errors import BadInput, Conflict
 from meterhub.money.asking import Answer
+from meterhub.money.refunds import RefundWish
 
 
 async def nonzero(till):
@@ -161,6 +162,25 @@ async def test_a_count_that_is_not_in_the_books_stops_the_meter_until_a_person_a
     await till.until_quiet()
     assert await till.state(no) == "fulfilled"
     assert till.meters.purses["a-101"].ledger[-1] == (8, 5000)
+
+
+async def test_a_count_below_what_the_meter_confirmed_is_not_adopted(till):
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    till.meters.purses["a-101"].count = 0
+    no = await till.paid_order(key="k2")
+    await till.until_quiet(3600)
+    assert await till.cases() == ["count_gap"]
+    with pytest.raises(Conflict, match="counts 0 purchases, but has confirmed purchase 1") as refused:
+        await till.money.counter.resolve_delivery(no, "adopt_count", "the meter was exchanged", "user:anna")
+    assert "give this money back" in refused.value.hint
+    assert await till.cases() == ["count_gap"]
+    (payment,) = await till.rows("select * from payments where order_no = ?", no)
+    await till.money.counter.refund(RefundWish(payment["id"], 5000, "the meter was exchanged"), "user:anna")
+    await till.until_quiet(3600)
+    assert await till.state(no) == "refunded"
+    assert len(till.meters.purses["a-101"].ledger) == 1
 
 
 @pytest.mark.parametrize("told_by", ["the answer", "the refusal", "the read-back"])

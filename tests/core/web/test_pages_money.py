@@ -14,6 +14,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from meterhub.clock import Clock
+from meterhub.money.statements import PaymentState
 from meterhub.people.commands import Maintainer
 from meterhub.testing.house import Sim, SimulatedHub, make_site
 from meterhub.texts import texts_for
@@ -309,6 +310,52 @@ async def test_the_number_of_a_meter_lets_pay_but_tells_nothing_of_its_tenant(co
 async def on_account(court, **fields):
     csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, "/account"))[1]
     return await form(court, "/accounts/a-101-1/act", csrf=csrf, **fields)
+
+
+async def test_a_refusal_is_told_and_another_try_is_offered(court):
+    no, place = await ordered(court)
+    await page(court, place)
+    court.company.trades[f"{no}00"].state = PaymentState.CLOSED
+    html = await page(court, f"/pay/order/{no}")
+    csrf = re.search(r'name="csrf" value="([^"]*)"', html)[1]
+    await form(court, f"/pay/order/{no}/look", csrf=csrf)
+    assert "nothing was taken" in await until(court, no, "The payment was not made")
+    html = await page(court, place)
+    assert "Try again" in html and "Waiting for your payment" not in html
+    way = re.search(r'name="way" value="([^"]+)"', html)[1]
+    answer = await form(court, f"/pay/order/{no}/open", csrf=csrf, way=way)
+    assert "Waiting for your payment" in await page(court, answer.headers["Location"])
+    court.company.pay(f"{no}01", court.clock.now())
+    await notify(court, f"paid {no}01")
+    await until(court, no, "Done. Thank you.")
+
+
+async def test_companies_are_tried_on_their_page(court):
+    await log_in(court)
+    html = await page(court, "/merchants")
+    assert "Acme Pay" in html and "https://pay.example.org/pay/notify/acmepay/court" in html
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
+    answer = await form(court, "/merchants", csrf=csrf, kind="payment", name="court")
+    assert "tone-ok" in await answer.text()
+    court.company.fail["test"] = ["refused"]
+    answer = await form(court, "/merchants", csrf=csrf, kind="payment", name="court")
+    assert 'role="alert"' in await answer.text()
+    assert (await form(court, "/merchants", csrf=csrf, kind="x", name="court")).status == 404
+
+
+async def test_a_message_shows_each_step_it_took(court):
+    no, _ = await ordered(court)
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    await until(court, no, "Done. Thank you.")
+    await log_in(court)
+    await until(court, no, "The message could not be sent")
+    (message,) = await court.hub.store.query("select no from messages")
+    html = await page(court, f"/messages/{message['no']}")
+    assert "no number is known" in html and f"/orders/{no}" in html and "Credit has arrived" in html
+    assert f"/messages/{message['no']}" in await page(court, f"/orders/{no}")
+    assert "no number is known" in await page(court, "/messages")
+    await page(court, "/messages/M0", 404)
 
 
 async def test_a_renewed_link_leaves_the_old_sticker_with_nothing(court):

@@ -214,7 +214,7 @@ async def test_a_payer_who_refuses_has_not_paid(company):
         pass
     async with company.http().post(shown.qr, data={"approve": ""}) as answer:
         assert "Not paid" in await answer.text()
-    assert (await company.account.query(attempt_of(request))).state is PaymentState.PENDING
+    assert (await company.account.query(attempt_of(request))).state is PaymentState.CLOSED
 
 
 async def test_subjects_lose_what_alipay_refuses(company):

@@ -80,6 +80,10 @@ select coalesce(sum(amount_fen), 0) as fen, count(*) as n from refunds where pay
 -- One delivery.
 select * from deliveries where id = :id;
 
+-- name: money.highest_number
+-- The highest purchase number that the meter of an account has confirmed.
+select max(number) as number from deliveries where account = :account and state = 'confirmed' and counted = 1;
+
 -- name: money.delivery_of_order
 -- The delivery of an order to its meter.
 select * from deliveries where order_no = :order_no and takes_back = 0;
@@ -99,6 +103,15 @@ select id, state from deliveries where account = :account and state in ('planned
 -- name: money.decisions_of
 -- The newest decisions on the supply of an account.
 select * from policy_decisions where account = :account order by id desc limit :most;
+
+-- name: money.paying_now
+-- How many orders of an account are being paid just now.
+select count(*) as n from orders where account = :account and state = 'paying' and expires_ms > :now_ms;
+
+-- name: money.cuts_since
+-- How many other accounts were cut off since a time.
+select count(distinct account) as n from policy_decisions
+where operator = :operator and account <> :account and wanted = 'off' and allow = 1 and at_ms > :since_ms;
 
 -- name: cases.flag
 -- A case that needs a person.

@@ -17,5 +17,6 @@ where kind = :kind and key = :key and state = 'waiting';
 
 -- name: outbox.of_order
 -- What was put out for an order; ``told`` is how far a message is, null before it was looked at.
-select *, (select state from messages where messages.key = outbox.key) as told
+select *, (select state from messages where messages.key = outbox.key) as told,
+    (select no from messages where messages.key = outbox.key) as message_no
 from outbox where key = :order_no or key like :order_no || '/%' order by id;
