@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 
 from meterhub.clock import Clock
-from meterhub.money.asking import Ask
+from meterhub.money.asking import Answer, Ask
 from meterhub.money.follow import SUPPLY
 from meterhub.money.orders import account_of
 from meterhub.money.outbox import Again, Outbox, wait_s
 from meterhub.money.states import Mode
-from meterhub.money.switching import Switching
+from meterhub.money.switching import STALE, Switching
 from meterhub.store.engine import Row, Store, Transaction
 
 LOOK_AGAIN_S = 600
@@ -46,6 +46,8 @@ class Supply:
         """Decide, switch, note what the meter confirmed; None when the supply is as it should be."""
         account_id = json.loads(row["payload_json"])["account"]
         decision = await self._store.transact(lambda tx: self._decide(tx, account_id))
+        if decision is not None and decision.reason == STALE and (await self._heard(decision)).ok:
+            decision = await self._store.transact(lambda tx: self._decide(tx, account_id))
         if decision is None:
             return None
         if not decision.allow:
@@ -58,6 +60,10 @@ class Supply:
         changes = {"supply": decision.wanted}
         await self._store.transact(lambda tx: tx.update("money_accounts", {"id": account_id}, changes))
         return None
+
+    async def _heard(self, decision: Decision) -> Answer:
+        """Nobody has read the meter for long: ask it now."""
+        return await self._ask("meter.read", decision.account["meter"], {}, "", f"decision:{decision.id}")
 
     def _decide(self, tx: Transaction, account_id: str) -> Decision | None:
         account = account_of(tx, account_id)

@@ -16,6 +16,7 @@ from meterhub.texts import mark
 
 HOUR_MS = 3_600_000
 PENDING = mark("a payment is under way")
+STALE = mark("the meter has not answered for too long")
 PENDING_MOST_MS = HOUR_MS
 """How long payments that are begun and not made keep a supply on; else whoever orders again and again pays never."""
 
@@ -74,7 +75,7 @@ class Switching:
         answered_ms = figures["answered_ms"]
         if answered_ms is None or self.clock.now() - answered_ms <= self.policy.fresh_s * 1000:
             return ""
-        return mark("the meter has not answered for too long")
+        return STALE
 
     def _now(self) -> datetime:
         return utc(self.clock.now()).astimezone(self.zone)
