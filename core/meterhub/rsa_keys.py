@@ -41,7 +41,12 @@ def sign(key: RsaKey, data: bytes) -> str:
 
 
 def verified(key: RsaKey, data: bytes, signature: str) -> bool:
-    """Whether ``signature`` (strict Base64) is that of ``data``. The digest is SHA-256 whatever a sender says."""
+    """Whether ``signature`` (strict Base64) is that of ``data``. The digest is SHA-256 whatever a sender says.
+
+    One of another length costs nothing: forgers are many.
+    """
+    if len(signature) != -(-key.size_in_bytes() // 3) * 4:
+        return False
     try:
         pkcs1_15.new(key).verify(SHA256.new(data), base64.b64decode(signature, validate=True))
     except ValueError:

@@ -21,7 +21,8 @@ from meterhub.errors import NotGenuine
 from meterhub_alipay import json_slices
 
 MOST_FIELDS = 200
-"""Notices have about 30 fields; more is an attack."""
+LARGEST_NOTICE = 24 << 10
+"""Notices have about 30 fields and some two thousand characters; more is an attack, and decoding it costs time."""
 ERROR_NODE = "error_response"
 AES_BYTES = 16
 CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "gbk": "gb18030", "gb2312": "gb18030", "gb18030": "gb18030"}
@@ -165,6 +166,8 @@ def _joined(fields: Iterable[tuple[str, str]]) -> str:
 
 def _fields(body: bytes) -> dict[str, str]:
     """The fields with one character for each byte. Raises ``NotGenuine``."""
+    if len(body) > LARGEST_NOTICE:
+        raise NotGenuine("the notice is too long", "form")
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

@@ -227,8 +227,8 @@ async def test_what_the_headers_say_changes_nothing(company, headers):
     [lambda body: body + b"&total_amount=0.01", lambda body: b"total_amount=0.01&" + body,
      lambda body: body.replace(b"sign_type=RSA2", b"sign_type=RSA"), lambda body: b"\xef\xbb\xbf" + body,
      lambda body: body + b"&" + b"&".join(b"f%d=" % number for number in range(300)),
-     lambda body: body + b"\n", lambda body: body.replace(b"&", b";")],
-    ids=["twice", "twice first", "sha1", "bom", "many", "newline", "semicolons"],
+     lambda body: body + b"\n", lambda body: body.replace(b"&", b";"), lambda body: body + b"&body=" + b"%41" * 9000],
+    ids=["twice", "twice first", "sha1", "bom", "many", "newline", "semicolons", "long"],
 )  # fmt: skip
 async def test_a_notice_of_another_form_is_refused(company, change):
     await paid(company)

@@ -14,7 +14,7 @@ from meterhub.errors import ConfigError, NoticeRejected, ProviderRefused, Provid
 from meterhub.messages.notifier import Message, MessageState
 from meterhub.money.provider import Notice
 from meterhub.testing.conformance_payment import until
-from meterhub_sms import outcomes, register_notifiers
+from meterhub_sms import crypto, outcomes, register_notifiers
 from meterhub_sms.schema import SANDBOX_SECRET, SCHEMA, read_account
 
 MESSAGE = Message(
@@ -150,6 +150,26 @@ async def test_a_signature_serves_once_at_aliyun():
         async with house.http().post(url, headers=headers) as answer:
             codes.append((await answer.json())["Code"])
     assert codes == ["OK", "SignatureNonceUsed"]
+    await house.stop()
+
+
+async def test_tencent_takes_a_host_that_was_signed_without_its_port():
+    house = await House("tencent").start()
+    account, body = house.notifier._account, json.dumps({"SmsSdkAppId": "1400000000", "PhoneNumber": "+861"}).encode()
+    timestamp = house.clock.now() // 1000
+    for host, code in (("127.0.0.1", None), ("another.example", "AuthFailure.SignatureFailure")):
+        signed = crypto.tc3_authorization(
+            body, host=host, content_type="application/json", service="sms", timestamp=timestamp,
+            secret_id=account.key_id, secret=account.secret,
+        )  # fmt: skip
+        headers = {
+            "Content-Type": "application/json", "X-TC-Action": "PullSmsSendStatusByPhoneNumber",
+            "X-TC-Timestamp": str(timestamp), "Authorization": signed,
+        }  # fmt: skip
+        async with house.http().post(house.sandbox.base_url, data=body, headers=headers) as answer:
+            assert answer.headers["Content-Type"] == "application/json"
+            error = (await answer.json())["Response"].get("Error")
+        assert (error["Code"] if error else None) == code
     await house.stop()
 
 
