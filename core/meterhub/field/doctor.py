@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from meterhub.field.trace import RECEIVED, SENT, TraceEntry
@@ -112,12 +113,18 @@ def _foreign(exchanges: Sequence[Exchange]) -> list[Finding]:
 
 
 def _twice(asked: Sequence[Exchange]) -> list[Finding]:
-    """Two different answers of one address to one request (a repeated one is the same, byte by byte)."""
-    for one in asked:
-        for answer in one.answers[1:]:
-            first = one.answers[0]
-            if answer.address == first.address and answer.data != first.data:
-                return [Finding("same_address", {"meter": one.meter_id or answer.address}, one.heard, one.ms)]
+    """Two different answers of one address to one request (a repeated one is the same, byte by byte).
+
+    What answers the request before, late or once more over another path, does not count.
+    """
+    for before, one in pairwise([Exchange("", b"", 0), *asked]):
+        late = before.meter_id == one.meter_id and not before.answers
+        known = {answer.data for answer in before.answers}
+        answers = [answer for answer in one.answers if answer.data not in known]
+        for answer in answers[1:]:
+            if not late and answer.address == answers[0].address and answer.data != answers[0].data:
+                meter = f"{answer.address} ({one.meter_id})" if one.meter_id else answer.address
+                return [Finding("same_address", {"meter": meter}, one.heard, one.ms)]
     return []
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from aiohttp import web
 
@@ -62,9 +63,9 @@ class _Busy(asyncio.Protocol):
     """What a connection gets while there are too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(BUSY)
-        transport.close()
+        busy = cast(asyncio.Transport, transport)  # that of uvloop only works like one
+        busy.write(BUSY)
+        busy.close()
 
 
 async def start(app: web.Application, listen: str, where: str = "web.listen") -> Site:

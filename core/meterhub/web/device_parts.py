@@ -26,7 +26,9 @@ def line_ids(collector: Collector) -> tuple[str, ...]:
 
 def line_summary(figures: Figures, now_s: float, texts: Texts) -> str:
     """How busy a line is and how many of its requests were answered."""
-    rate = figures.answers / figures.tries if figures.tries else 1.0
+    if not figures.tries:
+        return texts(mark("nothing asked yet"))
+    rate = figures.answers / figures.tries
     return texts(mark("%(busy)d %% busy, %(rate)d %% of %(tries)d requests answered")) % {
         "busy": round(100 * figures.utilisation(now_s)),
         "rate": round(100 * rate),

@@ -62,9 +62,11 @@ class SerialLink(Link):
                 self._channels[port] = channel
                 await channel.made.wait()  # the transport tells it one turn of the loop later
                 self.trouble("", host, port)
-                wait_s = FIRST_RETRY_S
+                opened_s = self._clock.monotonic()
                 channel.use(host.attach(host.collectors[0].id, channel, line))
                 await channel.ended.wait()
+                if self._clock.monotonic() - opened_s > LONGEST_RETRY_S:
+                    wait_s = FIRST_RETRY_S  # else it is a port that opens and is lost at once, over and over
                 if channel.cause != "silent":
                     self.trouble(f"lost {port}: {in_words(channel.cause)}", host, port)
             await self._clock.sleep(wait_s)

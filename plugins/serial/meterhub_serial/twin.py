@@ -7,7 +7,7 @@ import contextlib
 import os
 import tty
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from meterhub.errors import ConfigError
@@ -59,8 +59,7 @@ class SocketTwin(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The hub connects."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # that of uvloop only works like one
         self._wire.receive = self._say
 
     def _say(self, data: bytes) -> None:

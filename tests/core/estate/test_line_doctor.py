@@ -133,8 +133,16 @@ def test_a_port_with_seven_data_bits():
 def test_two_meters_with_one_address_that_answer_one_after_the_other():
     both = answer(2) + answer(2, b"\x77\x77\x77\x33")
     found = judge((1, answer(1)), (2, both))
-    assert found[0].code == "same_address" and found[0].values == {"meter": "a-2"} and found[0].proof == both
+    assert found[0].code == "same_address" and found[0].values == {"meter": "000000000002 (a-2)"}
+    assert found[0].proof == both
     assert codes((1, answer(1)), (2, answer(2) + answer(2))) == ["healthy"]
+
+
+def test_a_late_or_doubled_answer_to_the_request_before_is_no_second_meter():
+    late, other = answer(2), answer(2, b"\x77\x77\x77\x33")
+    assert codes((1, answer(1)), (2, b""), (2, late + other)) == ["healthy"]
+    assert codes((1, answer(1)), (2, late), (2, late + other)) == ["healthy"]
+    assert codes((1, answer(1)), (2, late), (2, other + late + answer(2, b"\x44" * 4))) == ["same_address"]
 
 
 def test_two_meters_with_one_address_that_answer_at_once():
