@@ -38,6 +38,8 @@ plugins:
 payments:
   - {{id: alipay, type: alipay, sandbox: "127.0.0.1:{alipay_port}"}}
   - {{id: wechat, type: wechat, sandbox: "127.0.0.1:{wechat_port}"}}
+# At any hour, so that a newcomer sees it: a supply whose credit on the server is used up is cut off.
+money: {{no_cut_from: 0, no_cut_to: 0}}
 links:
   - {{id: field, type: gprs, listen: "127.0.0.1:{field_port}", heartbeat: {{every: 20s, packet: "HB"}}}}
 collectors:

@@ -102,6 +102,7 @@ class MoneyPages:
             copy=copy,
             order=view.order,
             account=account,
+            place=self._place(view.order["meter"]),
             delivery=view.delivery,
             payment=view.payments[0],
             company=self._titles(texts).get(view.payments[0]["provider"], view.payments[0]["provider"]),
@@ -115,6 +116,10 @@ class MoneyPages:
         texts = self._site.texts(request)
         rows = await self._money.all("cases.open", operator=self._money.policy.operator, most=CASES_SHOWN)
         return self._site.page(request, "cases.html", cases=[_told(row, texts) for row in rows])
+
+    def _place(self, meter: str) -> str:
+        device = self._site.rooms.estate.get(meter)
+        return " / ".join(device.place) if device is not None else ""
 
     async def _seen(self, request: web.Request) -> OrderView:
         """The order; one that may not be seen is not found."""

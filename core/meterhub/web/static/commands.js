@@ -53,6 +53,7 @@
     const closer = event.target.closest("[data-close]");
     if (closer) closer.closest("dialog")?.close();
     if (event.target.nodeName === "DIALOG") event.target.close();
+    if (event.target.closest("[data-print]")) window.print();
     const copied = event.target.closest("[data-copy]");
     if (copied) navigator.clipboard?.writeText(copied.dataset.copy).then(() => copied.classList.add("done"));
   });

@@ -1,0 +1,135 @@
+"""A tenant's way in a real browser: from the sticker to the credit on the meter and the message, and a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "process"))
+PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Chrome/120"
+
+
+class Served:
+    """A court with one account, in a thread of its own so that the browser can be driven plainly."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self.url = self.link = ""
+
+    async def _serve(self) -> None:
+        from court import Court
+
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with Court(self._folder) as court:
+                opening = {"mode": "meter", "holder": "Ms Li", "phone": "13800000000"}
+                opened = await court.act("money.open_account", "a-101", **opening)
+                self.url = f"http://127.0.0.1:{court.ports[0]}"
+                self.link = self.url + opened["link"]
+                self._ready.set()
+                await self._over.wait()
+        finally:
+            self._ready.set()
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        assert self._ready.wait(60) and self.link
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory):
+    with Served(tmp_path_factory.mktemp("court")) as served:
+        yield served
+
+
+@pytest.fixture
+def phone(chromium):
+    """``phone(url)`` opens a page as a phone does; what its console says must be nothing."""
+    contexts, complaints = [], []
+
+    def open_page(url, language="en-GB", theme="light"):
+        context = chromium.new_context(
+            viewport={"width": 390, "height": 844}, user_agent=PHONE, locale=language, color_scheme=theme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def decide(phone, page, button):
+    """Do at the company what the payer does there."""
+    cashier = phone(page.get_attribute(".checkout a", "href"))
+    cashier.click(f"text={button}")
+    cashier.wait_for_load_state()
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_tenant_pays_and_sees_the_credit_arrive_without_reloading(court, phone):
+    from playwright.sync_api import expect
+
+    page = phone(court.link)
+    expect(page.locator("h1")).to_contain_text("a-101")
+    page.click(".amounts label:has-text('50.00')")
+    page.click("button.primary")
+    expect(page.locator("#timeline")).to_contain_text("Waiting for your payment")
+    decide(phone, page, "Pay")
+    timeline = page.locator("#timeline")
+    for words in ("Paid Alipay", "Sent to the meter", "Purchase number 1", "Message sent", "Done. Thank you."):
+        expect(timeline).to_contain_text(words)
+    page.click("text=Back")
+    expect(page.locator(".past")).to_contain_text("50.00")
+    expect(page.locator(".figure").first).to_contain_text("yuan left")
+    assert fits(page)
+
+
+def test_a_refusal_is_told_and_the_same_order_is_paid_after_all(court, phone):
+    from playwright.sync_api import expect
+
+    page = phone(court.link)
+    page.click("button.primary")
+    decide(phone, page, "Refuse")
+    page.click("text=I have paid")
+    expect(page.locator("#timeline")).to_contain_text("The payment was not made, and nothing was taken.")
+    assert fits(page)
+    page.click("button:has-text('Try again')")
+    expect(page.locator("#timeline")).to_contain_text("Waiting for your payment")
+    decide(phone, page, "Pay")
+    expect(page.locator("#timeline")).to_contain_text("Done. Thank you.")
+
+
+@pytest.mark.parametrize(("language", "theme", "says"), [("zh-CN", "dark", "缴费"), ("ja", "light", "支払")])
+def test_the_page_speaks_the_tenants_language_and_is_paid_by_keyboard(court, phone, language, theme, says):
+    page = phone(court.link, language, theme)
+    assert says in page.inner_text("main") and fits(page)
+    page.locator("#amount").focus()
+    page.keyboard.type("12.50")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/pay/order/**")
+    assert "12.50" in page.inner_text("h1") and fits(page)
+
+
+def test_the_number_of_a_meter_shows_no_balance(court, phone):
+    page = phone(f"{court.url}/pay/a-101")
+    assert "yuan left" not in page.inner_text("main") and page.locator(".past").count() == 0
