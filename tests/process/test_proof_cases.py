@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from court import SITE, SYSTEM, Court
 from Crypto.PublicKey import RSA
-from test_paying import SITE, SYSTEM, Court
 
 from meterhub.clock import Clock
 from meterhub.config.site import load_site
