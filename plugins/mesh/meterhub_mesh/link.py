@@ -9,7 +9,7 @@ import voluptuous as vol
 
 from meterhub.clock import Clock
 from meterhub.config.schema import ListOf
-from meterhub.config.types import choice, seconds, text
+from meterhub.config.types import boolean, choice, seconds, text
 from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.link import CallLink
 from meterhub.field.calls.settings import (
@@ -43,6 +43,9 @@ COLLECTOR_SCHEMA = {
     vol.Optional(
         "nodes", default=list, description="Addresses that must be in the module's list; it is left alone without."
     ): ListOf(text(20), maximum=2048),
+    vol.Optional("prune", default=False, description="Take whoever is not in nodes out of the module's list."): (
+        boolean()
+    ),
 }
 
 
@@ -62,4 +65,5 @@ class MeshLink(CallLink):
         if not self._module:
             return sieve
         nodes = [node_of(one) for one in collector.options.get("nodes", ())]
-        return Station(self._clock, sieve, self._medium, nodes, self._survey_s)
+        prune = collector.options.get("prune", False)
+        return Station(self._clock, sieve, self._medium, nodes, self._survey_s, prune=prune)

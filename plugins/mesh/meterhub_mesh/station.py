@@ -1,6 +1,6 @@
 """The station: what the link itself says to the module of a concentrator, without I/O.
 
-It learns the network map at the start and again and again, puts missing nodes into the module's list, answers what
+It learns the network map at the start and again and again, mends the module's list of nodes, answers what
 the module asks by itself, and knows which forwarded frame gets no answer. The meters' frames pass it untouched.
 """
 
@@ -44,16 +44,22 @@ DONE = b"\x01\x00\x00\x00"
 
 
 class Station(Framing):
-    """One per connection. ``nodes``: who must be in the module's list; ``survey_s``: how often the map is learnt."""
+    """One per connection. ``nodes``: who must be in the module's list; ``survey_s``: how often the map is learnt.
+
+    ``prune``: whoever else is in the list is taken out of it.
+    """
 
     talks = True
 
-    def __init__(self, clock: Clock, sieve: Sieve, medium: str, nodes: Sequence[str], survey_s: float) -> None:
+    def __init__(
+        self, clock: Clock, sieve: Sieve, medium: str, nodes: Sequence[str], survey_s: float, *, prune: bool = False
+    ) -> None:
         self._clock = clock
         self._sieve = sieve
         self._control = MEDIA[medium]
         self._nodes = tuple(nodes)
         self._survey_s = survey_s
+        self._prune = prune
         self._scanner = Scanner()
         self._out = bytearray()
         self._todo: deque[LocalFrame] = deque()
@@ -195,18 +201,23 @@ class Station(Framing):
             )
 
     def _complete(self) -> None:
-        """The whole list is known: put in who is missing, with the module's own reading paused meanwhile."""
+        """The whole list is known: mend it, with the module's own reading paused meanwhile."""
         missing = [one for one in self._nodes if one not in self._listed]
-        if not missing:
+        strange = sorted(self._listed.difference(self._nodes)) if self._prune and self._nodes else []
+        if not missing and not strange:
             return
         self._todo.append(self._request(0x12, 2))
-        for start in range(0, len(missing), ADD_AT_ONCE):
-            group = missing[start : start + ADD_AT_ONCE]
-            self._todo.append(
-                self._request(0x11, 1, bytes([len(group)]) + b"".join(bcd(one) + b"\x02" for one in group))
-            )
+        self._change(2, strange, b"")  # the list may be full: make room first
+        self._change(1, missing, b"\x02")
         self._todo.append(self._request(0x12, 3))
-        self._news += [NodeFacts(one, online=False) for one in missing]
+        self._news += [NodeFacts(one, online=False) for one in (*missing, *strange)]
+
+    def _change(self, fn: int, nodes: Sequence[str], protocol: bytes) -> None:
+        """AFN 11: put nodes into the list, each with its ``protocol``, or take them out, some at once."""
+        for start in range(0, len(nodes), ADD_AT_ONCE):
+            group = nodes[start : start + ADD_AT_ONCE]
+            rows = b"".join(bcd(one) + protocol for one in group)
+            self._todo.append(self._request(0x11, fn, bytes([len(group)]) + rows))
 
     def _asked_by_module(self, frame: LocalFrame) -> None:
         """Answer with the same sequence number; nothing that the module begins may stay without an answer."""

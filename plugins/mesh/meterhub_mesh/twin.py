@@ -9,7 +9,7 @@ from typing import Any
 
 from meterhub.field.link import CollectorConfig
 from meterhub.sim.caller import simulate as simulate_callers
-from meterhub_mesh.local_frame import ADDRESSED, MEDIA, STARTER, UP, LocalFrame, Scanner, bcd, encode
+from meterhub_mesh.local_frame import ADDRESSED, MEDIA, STARTER, UP, LocalFrame, Scanner, bcd, digits, encode
 from meterhub_mesh.routed import BROADCAST, FORWARD, node_of
 
 ANSWER_S = 2.5
@@ -143,6 +143,9 @@ class Concentrator:
         elif kind == (0x11, 1) and data:
             for at in range(1, 1 + 7 * data[0], 7):
                 self._node(data[at : at + 6][::-1].hex().upper())
+        elif kind == (0x11, 2) and data:
+            for at in range(1, 1 + 6 * data[0], 6):
+                self.nodes.pop(digits(data[at : at + 6]), None)
         elif frame.afn == 0x12:
             self.paused = frame.fn == 2
         if kind == (0x03, 10):

@@ -68,6 +68,18 @@ def test_the_map_is_learnt_and_missing_nodes_are_added_while_the_router_is_pause
     assert (missing.address, missing.online) == ("000000000101", False)
 
 
+def test_who_does_not_belong_there_is_taken_out_of_the_list_where_that_is_wanted(clock, user):
+    rows = [(NODE, 0x71), ("000000000777", 0x52), ("000000000888", 0x52)]
+    station = Station(clock, Sieve(()), "wireless", [NODE, "000000000101"], 600, prune=True)
+    changes = list(survey(station, clock, user, rows))
+    assert [(one.afn, one.fn) for one in changes] == [(0x12, 2), (0x11, 2), (0x11, 1), (0x12, 3)]
+    assert changes[1].data == b"\x02" + bcd("000000000777") + bcd("000000000888")
+    assert changes[2].data == b"\x01" + bcd("000000000101") + b"\x02"
+    assert {one.address for one in user.nodes if one.online is False} >= {"000000000777", "000000000888"}
+    kept = Station(clock, Sieve(()), "wireless", [], 600, prune=True)
+    assert list(survey(kept, clock, user, rows)) == [], "without nodes nobody belongs there"
+
+
 def test_nothing_is_added_where_nobody_is_missing(clock, user):
     station = Station(clock, Sieve(()), "wireless", [], 600)
     assert list(survey(station, clock, user, [(NODE, 0x0093)])) == []
