@@ -19,7 +19,7 @@ from meterhub.field.link import CollectorConfig, Link, LinkFacts, LinkHost
 from meterhub_lora_wifi.lorawan_node import LorawanNode
 from meterhub_lora_wifi.mqtt_client import Broker, Listener, MqttClient
 from meterhub_lora_wifi.mqtt_packets import Message
-from meterhub_lora_wifi.network_server import LIMITS, event_of, filter_of
+from meterhub_lora_wifi.network_server import DIALECTS, LIMITS, event_of
 
 
 def _eui(value: Any) -> str:
@@ -31,6 +31,7 @@ def _eui(value: Any) -> str:
 
 LINK_SCHEMA = {
     vol.Required("server", description="The MQTT server of the network server."): host_port(),
+    vol.Optional("preset", default="chirpstack4", description="The kind of network server."): choice(*DIALECTS),
     vol.Optional("application", default="+", description="Id of the application; + for all of them."): text(100),
     vol.Optional("user", default="", description="User at the MQTT server."): text(200, empty=True),
     vol.Optional("password", description="Its password, best as !secret."): secret(),
@@ -68,6 +69,7 @@ class LorawanLink(Link):
         self._clock = clock
         self._config = config
         self.facts = LinkFacts(config["latency"], config["latency_max"], largest_frame=242, metered=True)
+        self._dialect = DIALECTS[config["preset"]]
         self._nodes: dict[str, LorawanNode] = {}
         self._client: MqttClient | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -88,8 +90,9 @@ class LorawanLink(Link):
                 first = self._nodes[eui].collector.id
                 raise ConfigError(f"the collectors {first} and {one.id} have the same dev_eui", where=one.id)
             expires_s = self.facts_of(one).latency_max_s
+            limits, application = LIMITS[self._config["region"]], self._config["application"]
             self._nodes[eui] = LorawanNode(
-                one, self._clock, self._publish, self._config["application"], LIMITS[self._config["region"]], expires_s
+                one, self._clock, self._publish, application, limits, expires_s, self._dialect
             )
         listener = Listener(self._heard, self._up, self._down, host.trouble)
         self._client = MqttClient(self._clock, self._broker(), listener)
@@ -100,7 +103,8 @@ class LorawanLink(Link):
         host, port = config["server"]
         application: str = config["application"]
         name = config["client_id"] or "meterhub" + (f"-{application}" if application != "+" else "")
-        return Broker(host, port, name, filter_of(application), config["user"], config.get("password", ""), self._tls())
+        topics = self._dialect.events.format(application=application)
+        return Broker(host, port, name, topics, config["user"], config.get("password", ""), self._tls())
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self._config["tls"]:
@@ -125,7 +129,7 @@ class LorawanLink(Link):
             node.close(cause)
 
     def _heard(self, message: Message) -> None:
-        event = event_of(message.topic, message.payload)
+        event = event_of(message.topic, message.payload, self._dialect)
         if event is None:
             return
         node = self._nodes.get(event.eui)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 from meterhub.clock import Clock
@@ -9,7 +10,7 @@ from meterhub.errors import BadInput, LinkDown
 from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser, CollectorConfig, LinkHost
 from meterhub.texts import mark
-from meterhub_lora_wifi.network_server import ERRORS, Event, down_topic, downlink
+from meterhub_lora_wifi.network_server import ERRORS, REFUSED, Dialect, Downlink, Event, payload_of
 
 Publish = Callable[[str, bytes], None]
 WAKE_UP = b"\xfe"
@@ -27,6 +28,7 @@ class LorawanNode:
         application: str,
         limits: Sequence[int],
         expires_s: float,
+        dialect: Dialect,
     ) -> None:
         self.collector = collector
         self.eui: str = collector.options["dev_eui"]
@@ -35,6 +37,10 @@ class LorawanNode:
         self._application = application
         self._limits = limits
         self._expires_s = expires_s
+        self._dialect = dialect
+        self._device = "" if dialect.eui else self.eui
+        self._waits = False
+        """Is there a downlink that the server may still hold?"""
         self._data_rate: int | None = None
         self._number = 0
         self._seen = ""
@@ -42,8 +48,8 @@ class LorawanNode:
 
     @property
     def addressable(self) -> bool:
-        """Is its application known? With ``application: +`` its first uplink says it."""
-        return self._application != "+"
+        """Are its application and its name known? Else its first uplink says them."""
+        return self._application != "+" and bool(self._device)
 
     def attach(self, host: LinkHost) -> None:
         """It can be reached (again)."""
@@ -65,7 +71,7 @@ class LorawanNode:
         if event.key and event.key == self._seen:
             return
         self._seen = event.key or self._seen
-        self._application = topic.split("/")[1]
+        _, self._application, _, self._device = topic.split("/")[:4]
         if event.kind in ("up", "join", "status", "ack"):
             self.attach(host)
         user = self._pipe.user if self._pipe is not None else None
@@ -81,11 +87,29 @@ class LorawanNode:
         if event.kind == "up":
             self._data_rate = event.data_rate
             if event.data and event.port == self.collector.options["port"]:
+                self._waits = False
                 user.received(event.data)
-        elif event.kind == "ack" and not event.acknowledged and event.item == self._item():
-            user.gave_up(NOT_ACKNOWLEDGED)
+        elif event.kind == "ack" and self._is_ours(event):
+            self._waits = False
+            if not event.acknowledged:
+                user.gave_up(NOT_ACKNOWLEDGED)
         elif event.kind == "log" and event.code in ERRORS:
             user.gave_up(ERRORS[event.code])
+        elif event.kind == "log" and event.items and self._is_ours(event):
+            user.gave_up(REFUSED)
+
+    def _is_ours(self, event: Event) -> bool:
+        """Is it about the newest downlink? A server that knows no ids speaks of the only one."""
+        return self._item() in event.items or not self._dialect.items
+
+    def _too_late(self, number: int) -> None:
+        """Nobody waits for an answer to this downlink any more: it must not be sent after all."""
+        if self._waits and number == self._number and self._dialect.empty is not None and self._pipe is not None:
+            with contextlib.suppress(LinkDown):
+                self._publish(self._topic(), payload_of(self._dialect.empty))
+
+    def _topic(self) -> str:
+        return self._dialect.down.format(application=self._application, device=self._device)
 
     def _item(self) -> str:
         return f"{self.eui}-{self._number}"
@@ -104,8 +128,11 @@ class LorawanNode:
         self._number += 1
         options = self.collector.options
         expires_ms = self._clock.now() + round(self._expires_s * 1000)
-        payload = downlink(self._item(), self.eui, options["port"], data, options["confirmed"], expires_ms)
-        self._publish(down_topic(self._application, self.eui), payload)
+        wanted = Downlink(self._item(), self.eui, options["port"], data, options["confirmed"], expires_ms)
+        self._publish(self._topic(), payload_of(self._dialect.speech(wanted)))
+        self._waits = True
+        if self._dialect.empty is not None:
+            self._clock.call_later(self._expires_s, self._too_late, self._number)
 
 
 class NodeChannel(Channel):

@@ -15,6 +15,14 @@ from meterhub.errors import BadFrame
 from meterhub.field.link import CollectorConfig
 from meterhub_lora_wifi import mqtt_packets as mqtt
 from meterhub_lora_wifi.airtime import lora_s
+from meterhub_lora_wifi.lorawan_twin_speech import (
+    APPLICATION,
+    NAMED,
+    chirpstack_downlinks,
+    chirpstack_event,
+    things_downlinks,
+    things_event,
+)
 
 SPREADING, DATA_RATE = 9, 3
 LOST = 0.01
@@ -24,7 +32,8 @@ QUIET_S = 0.2
 """A node sends when its meter has said nothing more for so long."""
 CLASS_C_S = 1.0
 MOST_WAITING = 16
-APPLICATION = "00000000-0000-0000-0000-000000000001"
+
+__all__ = ["APPLICATION", "NetworkServer", "Node", "Session", "simulate"]
 
 
 class Node:
@@ -65,6 +74,10 @@ class Node:
             self._later(CLASS_C_S, self._send_down, item)
         else:
             self._waiting.append(item)
+
+    def forget(self) -> None:
+        """The server's queue for it is emptied."""
+        self._waiting.clear()
 
     def _send_down(self, item: dict[str, Any]) -> None:
         if str(item.get("expiresAt", "9")) < iso(self._world.clock.now()):
@@ -114,28 +127,33 @@ class Node:
 class NetworkServer:
     """Publishes events to every client that has subscribed; downlinks go to their node."""
 
-    def __init__(self, world: Any) -> None:
+    def __init__(self, world: Any, preset: str = "chirpstack4") -> None:
         self.nodes: dict[str, Node] = {}
         self.sessions: set[Session] = set()
         self._world = world
+        self._things = preset == "things_stack"
 
     def event(self, eui: str, kind: str, said: Mapping[str, Any]) -> None:
-        """Tell an event as ChirpStack 4 does."""
-        info = {"devEui": eui, "deviceName": eui, "applicationId": APPLICATION}
-        payload = json.dumps({"time": iso(self._world.clock.now()), "deviceInfo": info, **said}).encode()
+        """Tell an event as the network server does; ``said`` as ChirpStack 4 would."""
+        told = things_event if self._things else chirpstack_event
+        topic, content = told(eui, kind, said)
+        payload = json.dumps({"time": iso(self._world.clock.now()), **content}).encode()
         for session in self.sessions:
-            session.tell(f"application/{APPLICATION}/device/{eui}/event/{kind}", payload)
+            session.tell(topic, payload)
 
     def published(self, message: mqtt.Message) -> None:
         """A client wants a downlink."""
-        parts = message.topic.split("/")
-        node = self.nodes.get(parts[3]) if len(parts) == 6 and parts[4:] == ["command", "down"] else None
         try:
-            item = json.loads(message.payload)
+            said = json.loads(message.payload)
         except ValueError:
             return
-        if node is not None and isinstance(item, dict):
-            node.downlink(item)
+        wanted = things_downlinks if self._things else chirpstack_downlinks
+        if self._things and (listed := self.nodes.get(message.topic.split("/")[3].removeprefix(NAMED))) is not None:
+            listed.forget()
+        for eui, item in wanted(message.topic.split("/"), said) if isinstance(said, dict) else ():
+            node = self.nodes.get(eui)
+            if node is not None:
+                node.downlink(item)
 
 
 class Session(asyncio.Protocol):
@@ -194,7 +212,7 @@ async def simulate(
     config: Mapping[str, Any], collectors: Sequence[CollectorConfig], wires: Mapping[str, Any], world: Any
 ) -> None:
     """Run the server and its nodes until cancelled."""
-    server = NetworkServer(world)
+    server = NetworkServer(world, config["preset"])
     every_s = config.get("heartbeat", {}).get("every", 600.0)
     for one in collectors:
         node = server.nodes[one.options["dev_eui"]] = Node(one, wires.get(one.id), world, server, every_s)

@@ -22,7 +22,7 @@ from meterhub_lora_wifi import open_lorawan
 from meterhub_lora_wifi.lorawan import COLLECTOR_SCHEMA, LINK_SCHEMA
 from meterhub_lora_wifi.lorawan_node import LorawanNode
 from meterhub_lora_wifi.lorawan_twin import APPLICATION, NetworkServer, Session
-from meterhub_lora_wifi.network_server import LIMITS, Event, event_of
+from meterhub_lora_wifi.network_server import DIALECTS, LIMITS, Event, event_of
 
 EUI = "a84041d8e1848927"
 TOPIC = f"application/app/device/{EUI}/event/up"
@@ -62,15 +62,50 @@ def test_anything_at_all_does_no_harm(said):
     event_of(TOPIC, json.dumps(said).encode())
 
 
+THINGS = "v3/app1@ttn/devices/meter-7"
+THINGS_UP = {
+    "end_device_ids": {"device_id": "meter-7", "dev_eui": EUI.upper()},
+    "uplink_message": {
+        "f_port": 2,
+        "f_cnt": 7,
+        "frm_payload": "AQI=",
+        "rx_metadata": [{"rssi": -90}, {"rssi": -71}],
+        "settings": {"data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 9}}},
+    },
+}
+
+
+def things(suffix, **content):
+    payload = json.dumps({"end_device_ids": THINGS_UP["end_device_ids"]} | content).encode()
+    return event_of(f"{THINGS}/{suffix}", payload, DIALECTS["things_stack"])
+
+
+def test_events_of_the_things_stack_are_read():
+    up = things("up", **THINGS_UP)
+    assert (up.eui, up.kind, up.port, up.data, up.data_rate, up.signal_dbm) == (EUI, "up", 2, b"\1\2", 3, -71)
+    assert things("down/ack", correlation_ids=["a", "b"]).items == ("a", "b")
+    assert things("down/ack").acknowledged and not things("down/nack").acknowledged
+    assert things("down/nack").kind == "ack" and things("down/queued") is None
+    assert things("down/failed", downlink_failed={"error": {"name": "x"}}).code == "x"
+
+
+def test_events_of_chirpstack_3_are_read():
+    said = {"devEUI": "qEBB2OGEiSc=", "fPort": 2, "fCnt": 5, "dr": 3, "data": "AQI=", "rxInfo": [{"rssi": -48}]}
+    up = event_of(TOPIC, json.dumps(said).encode(), DIALECTS["chirpstack3"])
+    assert (up.eui, up.port, up.data, up.data_rate, up.signal_dbm, up.key) == (EUI, 2, b"\1\2", 3, -48, "up 5")
+    error = {"type": "DOWNLINK_PAYLOAD_SIZE", "error": "too long"}
+    event = event_of(TOPIC.replace("/up", "/error"), json.dumps(error).encode(), DIALECTS["chirpstack3"])
+    assert (event.kind, event.code) == ("log", "DOWNLINK_PAYLOAD_SIZE")
+
+
 class Air:
     """A node, what it publishes, and its host."""
 
-    def __init__(self, clock, **options):
+    def __init__(self, clock, preset="chirpstack4", **options):
         self.published = []
         self.host = RecordingHost([collector(**options)])
-        self.node = LorawanNode(
-            self.host.collectors[0], clock, lambda *one: self.published.append(one), "+", LIMITS["cn470"], 8.0
-        )
+        publish, limits = lambda *one: self.published.append(one), LIMITS["cn470"]
+        self.node = LorawanNode(self.host.collectors[0], clock, publish, "+", limits, 8.0, DIALECTS[preset])
 
     @property
     def user(self):
@@ -115,10 +150,10 @@ async def test_the_line_hears_when_no_answer_will_come(clock):
     air.hear(key="1", data_rate=3)
     air.user.channel.send(b"one")
     item = json.loads(air.published[-1][1])["id"]
-    air.hear("ack", item="older", acknowledged=False)
-    air.hear("ack", item=item, acknowledged=True)
+    air.hear("ack", items=("older",), acknowledged=False)
+    air.hear("ack", items=(item,), acknowledged=True)
     assert air.user.given_up == []
-    air.hear("ack", item=item, acknowledged=False)
+    air.hear("ack", items=(item,), acknowledged=False)
     air.hear("log", code="DOWNLINK_PAYLOAD_SIZE")
     air.hear("log", code="UPLINK_MIC")
     assert len(air.user.given_up) == 2
@@ -207,11 +242,27 @@ def test_class_a_may_take_as_long_as_two_uplinks():
     assert link.facts_of(collector(**{"class": "A", "uplink_every": "10m"})).latency_max_s == 1208
 
 
+async def test_a_downlink_of_the_things_stack_is_taken_back_when_nobody_waits_for_it_any_more(clock):
+    air = Air(clock, "things_stack")
+    air.node.heard(things("up", **THINGS_UP), air.host, f"{THINGS}/up")
+    air.host.users[0].channel.send(b"switch")
+    topic, payload = air.published[0]
+    (down,) = json.loads(payload)["downlinks"]
+    assert topic == f"{THINGS}/down/replace" and base64.b64decode(down["frm_payload"]) == b"switch"
+    assert down["f_port"] == 2 and down["confirmed"] and down["correlation_ids"] == [f"{EUI}-1"]
+    await clock.advance(8.1)
+    assert json.loads(air.published[1][1]) == {"downlinks": []}, "it must not come late"
+    air.host.users[0].channel.send(b"again")
+    air.node.heard(things("down/ack", correlation_ids=["x", f"{EUI}-2"]), air.host, f"{THINGS}/down/ack")
+    await clock.advance(8.1)
+    assert len(air.published) == 3, "the node has it"
+
+
 SITE = """
 hub: {{data: ./data}}
 plugins: {{dlt645: , lora_wifi: }}
 links:
-  - {{id: radio, type: lorawan, server: "127.0.0.1:{port}", heartbeat: {{every: 20s}}}}
+  - {{id: radio, type: lorawan, preset: {preset}, server: "127.0.0.1:{port}", heartbeat: {{every: 20s}}}}
 collectors:
   - {{id: n1, link: radio, dev_eui: {eui}, lines: [{{id: n1-a}}]}}
   - {{id: n2, link: radio, dev_eui: 70b3d57ed0000002, class: A, uplink_every: 4s, lines: [{{id: n2-a}}]}}
@@ -221,8 +272,9 @@ meters:
 """
 
 
-async def test_meters_are_read_behind_nodes_of_both_classes(live_site, free_port):
-    live = await live_site(SITE.format(port=free_port, eui=EUI), speed=50)
+@pytest.mark.parametrize("preset", DIALECTS)
+async def test_meters_are_read_behind_nodes_of_both_classes(live_site, free_port, preset):
+    live = await live_site(SITE.format(port=free_port, eui=EUI, preset=preset), speed=50)
     await until(lambda: all(one.state == "online" and one.alive_ms for one in live.hub.field.collectors.values()))
     run = await live.act("meter.read", "a-101")
     late = await live.act("meter.read", "a-102", entities=["energy_total"])
