@@ -19,6 +19,7 @@ from meterhub_sms.schema import Account
 SCHEDULE_S = (60, 300, 600)
 WINDOW_S = 300
 SAME_CONTENT_MS = 30_000
+SCOPE = re.compile(r"/(\w{1,20})/tc3_request,", re.ASCII)
 PHONE = re.compile(r"\+\d{6,15}", re.ASCII)
 
 
@@ -79,12 +80,16 @@ class TencentSandbox(SmsSandbox):
             raise Refusal("AuthFailure.SignatureExpire")
         host, kind = request.headers.get("Host", ""), request.headers.get("Content-Type", "")
         key = {"secret_id": self.account.key_id, "secret": self.account.secret}
-        # Programs differ in whether the host that they sign has the port; the company itself has none.
+        # Programs differ in whether the host that they sign has the port, which the company itself has not; and one
+        # takes the service from the host's first label, which on this machine is no name.
+        given = request.headers.get("Authorization", "")
+        scope = SCOPE.search(given)
         wanted = [
-            crypto.tc3_authorization(body, host=one, content_type=kind, service="sms", timestamp=int(timestamp), **key)
+            crypto.tc3_authorization(
+                body, host=one, content_type=kind, service=scope[1] if scope else "sms", timestamp=int(timestamp), **key
+            )
             for one in (host, host.partition(":")[0])
         ]
-        given = request.headers.get("Authorization", "")
         if not any(crypto.equal(one, given) for one in wanted):
             raise Refusal("AuthFailure.SignatureFailure")
         if request.headers.get("X-TC-Action") not in ("SendSms", "PullSmsSendStatusByPhoneNumber"):

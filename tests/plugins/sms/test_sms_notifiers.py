@@ -157,9 +157,14 @@ async def test_tencent_takes_a_host_that_was_signed_without_its_port():
     house = await House("tencent").start()
     account, body = house.notifier._account, json.dumps({"SmsSdkAppId": "1400000000", "PhoneNumber": "+861"}).encode()
     timestamp = house.clock.now() // 1000
-    for host, code in (("127.0.0.1", None), ("another.example", "AuthFailure.SignatureFailure")):
+    wrong = "AuthFailure.SignatureFailure"
+    for host, service, code in (
+        ("127.0.0.1", "sms", None),
+        ("127.0.0.1", "127", None),
+        ("another.example", "sms", wrong),
+    ):
         signed = crypto.tc3_authorization(
-            body, host=host, content_type="application/json", service="sms", timestamp=timestamp,
+            body, host=host, content_type="application/json", service=service, timestamp=timestamp,
             secret_id=account.key_id, secret=account.secret,
         )  # fmt: skip
         headers = {
