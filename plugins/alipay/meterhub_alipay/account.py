@@ -46,6 +46,8 @@ PRODUCTS = {
     "h5": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
     "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),
 }
+QR_LIFE_MS, PAGE_LIFE_MS = 2 * 3_600_000, 10 * 60_000
+"""How long a code can be scanned, and how long an address is given out, as its signature has a time."""
 CANCEL_TRIES = 3
 LARGEST_BILL = 64 << 20
 NO_DATA = ("NO_BILL_DATA", "EMPTY_DATA_WITH_BILL_FILE")
@@ -86,11 +88,16 @@ class AlipayAccount(PaymentAccount):
             if request.way == "h5":
                 content |= {"quit_url": request.return_url}
             urls = {"notify_url": request.notify_url, "return_url": request.return_url}
-            return Checkout(url=self._client.page_url(method, content, **urls))
+            return Checkout(
+                url=self._client.page_url(method, content, **urls), expires_ms=self._until(request, PAGE_LIFE_MS)
+            )
         answer = await self._client.call("alipay.trade.precreate", content, notify_url=request.notify_url)
         if answer.get("out_trade_no") != request.no or not answer.get("qr_code"):
             raise ProviderUnknown("Alipay's answer has no QR code for this payment", where=request.no)
-        return Checkout(qr=str(answer["qr_code"]))
+        return Checkout(qr=str(answer["qr_code"]), expires_ms=self._until(request, QR_LIFE_MS))
+
+    def _until(self, request: PaymentRequest, life_ms: int) -> int:
+        return min(int(self._ctx.clock.now()) + life_ms, request.expires_ms)
 
     async def query(self, attempt: Attempt) -> PaymentStatement:
         """``alipay.trade.query``; a trade that does not exist may still come to be while its QR code lives."""

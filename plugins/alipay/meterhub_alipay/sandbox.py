@@ -25,7 +25,7 @@ from meterhub.sim.world import World
 from meterhub_alipay import crypto
 from meterhub_alipay.sandbox_methods import Methods
 from meterhub_alipay.sandbox_notices import fields_of, letter_of
-from meterhub_alipay.sandbox_trades import MOST, WAIT, Refusal, Trade
+from meterhub_alipay.sandbox_trades import MOST, QR_LIFE_MS, WAIT, Refusal, Trade
 from meterhub_alipay.sandbox_wire import content_of, failure, params_of, signed, unsigned
 
 MINUTE_S, HOUR_S = 60, 3600
@@ -60,7 +60,7 @@ class AlipaySandbox(SandboxGateway):
         super().__init__(world, SCHEDULE_S, lambda status, body: status == 200 and body == b"success")
         self.merchants = dict(merchants)
         self.methods = Methods(self)
-        self.codes: dict[str, Trade] = {}
+        self.codes: dict[str, tuple[Trade, int]] = {}
         self.bills: dict[str, tuple[int, bytes]] = {}
         self._random = world.random("alipay sandbox")
 
@@ -86,9 +86,9 @@ class AlipaySandbox(SandboxGateway):
         return base_url
 
     def code_of(self, trade: Trade) -> str:
-        """The code under which the payer's page shows a trade; new ones each time, as the gateway does it."""
+        """The code under which the payer's page shows a trade for two hours; a new one each time, as at the gateway."""
         code = f"bax{self._random.getrandbits(64):016x}"
-        self.codes[code] = trade
+        self.codes[code] = (trade, self.world.clock.now() + QR_LIFE_MS)
         if len(self.codes) > MOST:
             del self.codes[next(iter(self.codes))]
         return code
@@ -196,10 +196,7 @@ class AlipaySandbox(SandboxGateway):
         raise web.HTTPFound(f"/cashier/{self.code_of(trade)}?page=1")
 
     async def _cashier(self, request: web.Request) -> web.Response:
-        trade = self.codes.get(request.match_info["code"])
-        if trade is None:
-            raise web.HTTPNotFound(text="no such code")
-        now_ms = self.world.clock.now()
+        trade, now_ms = self._scanned(request), self.world.clock.now()
         if "page" not in request.query:  # scanned: now the trade exists; a page asks for the password first
             self.methods.trades.scan(trade, now_ms)
         self.methods.trades.settle_time(trade, now_ms)
@@ -213,9 +210,7 @@ class AlipaySandbox(SandboxGateway):
         return page("支付宝沙箱", f"<p>{escape(trade.subject)}</p><strong>¥{yuan(trade.amount_fen)}</strong>{buttons}")
 
     async def _decide(self, request: web.Request) -> web.Response:
-        trade = self.codes.get(request.match_info["code"])
-        if trade is None:
-            raise web.HTTPNotFound(text="no such code")
+        trade = self._scanned(request)
         wanted = bool((await request.post()).get("approve"))
         approved = wanted and self.approve(trade)
         if not wanted:
@@ -223,6 +218,12 @@ class AlipaySandbox(SandboxGateway):
         if trade.return_url:
             raise web.HTTPFound(f"{trade.return_url}?{self._return_query(trade)}")
         return page("支付宝沙箱", "<p>✔ 已付款 Paid</p>" if approved else "<p>✘ 未付款 Not paid</p>")
+
+    def _scanned(self, request: web.Request) -> Trade:
+        trade, until_ms = self.codes.get(request.match_info["code"], (None, 0))
+        if trade is None or self.world.clock.now() >= until_ms:
+            raise web.HTTPNotFound(text="no such code, or it is too old")
+        return trade
 
     def _return_query(self, trade: Trade) -> str:
         merchant = self.merchants[trade.app_id]

@@ -262,6 +262,23 @@ async def test_bills_of_days_and_months_are_there_when_alipay_has_them(company):
             await bill_of(company, **wrong)
 
 
+@pytest.mark.parametrize(("way", "life_ms"), [("qr", 2 * 3_600_000), ("h5", 600_000), ("page", 600_000)])
+async def test_codes_and_addresses_live_shorter_than_a_day_and_are_asked_for_again(company, way, life_ms):
+    request = company.request(way)
+    request = replace(request, expires_ms=request.created_ms + 86_400_000)
+    shown = await company.account.create(request)
+    assert abs(shown.expires_ms - company.clock.now() - life_ms) < 5000
+    soon = replace(company.request(way), expires_ms=company.clock.now() + 60_000)
+    assert (await company.account.create(soon)).expires_ms == soon.expires_ms
+    if way == "qr":
+        company.clock.shift_ms += life_ms
+        async with company.http().get(shown.qr) as page:
+            assert page.status == 404
+        again = await company.account.create(request)
+        async with company.http().get(again.qr) as page:
+            assert page.status == 200 and again.qr != shown.qr
+
+
 async def test_asking_for_a_refund_over_again_finds_it(company):
     request = await paid(company)
     wanted = RefundRequest(attempt_of(request), "R1", 100, "", "")
