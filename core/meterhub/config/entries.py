@@ -160,6 +160,7 @@ class MoneyConfig:
     no_cut_days: tuple[str, ...]
     most_cuts: int
     fresh: float
+    two_people_over: int
     where: str
 
 

@@ -171,6 +171,9 @@ MONEY = {
     vol.Optional(
         "no_cut_days", default=list, description="days on which nobody is cut off: 2026-10-01, 10-01 each year, sat"
     ): ListOf(day(), maximum=400),
+    vol.Optional(
+        "two_people_over", default="0.00", description="over this amount a second person approves; 0.00 for never"
+    ): amount(),
     vol.Optional("most_cuts", default=20, description="how many may be cut off within an hour"): whole(0, 100_000),
     vol.Optional(
         "fresh", default="2h", description="nobody is cut off whose meter answered longer ago than this"

@@ -21,7 +21,8 @@ class Policy:
     ``tiles_fen``: the amounts that the tenant's page offers. ``no_cut_hours``: local hours, from and to, in which
     nobody's supply is cut; ``no_cut_days``: days on which it is not, ``2026-10-01``, ``10-01`` each year, or ``sat``.
     ``most_cuts``: how many supplies may be cut within an hour. ``fresh_s``: how long ago a meter may have answered for
-    its supply to be cut: an older reading says too little.
+    its supply to be cut: an older reading says too little. ``two_people_fen``: over this amount a second person has to
+    approve cash, refunds, consumption by hand, decisions on deliveries and what a closed account gives up; 0 for never.
     """
 
     operator: str = "main"
@@ -35,3 +36,4 @@ class Policy:
     no_cut_days: tuple[str, ...] = ()
     most_cuts: int = 20
     fresh_s: int = 7_200
+    two_people_fen: int = 0

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from meterhub.clock import Clock
 from meterhub.errors import NotFound
+from meterhub.money import approvals
+from meterhub.money.approvals import Deed
 from meterhub.money.asking import Ask
 from meterhub.money.bills import Bills
 from meterhub.money.counter import Counter, Note
@@ -80,6 +82,7 @@ class Money:
         self.prover = Prover(
             store, clock, self.outbox, bills, outside.merchants, outside.ask, seal, policy.operator, outside.zone
         )
+        self._note = outside.note
         self.counter = Counter(self, clock, outside.note)
 
     async def run(self) -> None:
@@ -99,6 +102,32 @@ class Money:
             return order
 
         return await self.transact(write)
+
+    async def ask_second(self, deed: Deed) -> Row:
+        """Keep a deed until a second person has approved it; see ``approvals.keep``."""
+        now_ms = self._clock.now()
+
+        def write(tx: Transaction) -> Row:
+            self._note(
+                tx, "money.ask_second", deed.about, deed.by, {"deed": deed.action, "amount_fen": deed.amount_fen}
+            )
+            return approvals.keep(tx, deed, self.policy.operator, now_ms)
+
+        return await self.transact(write)
+
+    async def refuse(self, approval_id: int, by: str) -> None:
+        """Let a deed that waits not be done."""
+        await self.transact(lambda tx: self._taken(tx, approval_id, "refused", by))
+
+    def approved(self, approval_id: int, by: str) -> Counter:
+        """A counter whose next deed is done in one transaction with its approval."""
+        return Counter(
+            _Approved(self, lambda tx: self._taken(tx, approval_id, "approved", by)), self._clock, self._note
+        )
+
+    def _taken(self, tx: Transaction, approval_id: int, state: str, by: str) -> None:
+        row = approvals.take(tx, approval_id, state, by, self._clock.now())
+        self._note(tx, f"money.{state}", row["about"], by, {"deed": row["action"], "asked_by": row["asked_by"]})
 
     def new_link(self) -> str:
         """The unguessable end of a tenant page's address."""
@@ -144,3 +173,21 @@ class Money:
     async def all(self, query: str, **params: Any) -> list[Row]:
         """The rows of a named query."""
         return await self._store.query(query, params)
+
+
+class _Approved:
+    """The till of a deed that was approved: ``first(tx)`` happens in the deed's own transaction."""
+
+    def __init__(self, money: Money, first: Callable[[Transaction], None]) -> None:
+        self.policy, self.outbox = money.policy, money.outbox
+        self.settle_in = money.settle_in
+        self._money, self._first = money, first
+
+    async def transact(self, fn: Callable[[Transaction], T]) -> T:
+        """One transaction for both."""
+
+        def both(tx: Transaction) -> T:
+            self._first(tx)
+            return fn(tx)
+
+        return await self._money.transact(both)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,13 +12,14 @@ from meterhub.actions import Action, Call, Danger
 from meterhub.errors import BadInput, NotAllowed
 from meterhub.money.accounts import Opening
 from meterhub.money.amount import parse_yuan
-from meterhub.money.orders import Wish
+from meterhub.money.approvals import Deed
 from meterhub.money.provider import BankCard
 from meterhub.money.purse import PurseReading
-from meterhub.money.refunds import RefundWish
 from meterhub.money.room import Money
 from meterhub.money.states import Mode
+from meterhub.office.deeds import DEEDS
 from meterhub.office.message_room import telephone
+from meterhub.store.engine import Row
 
 DECISIONS = ("arrived", "not_arrived", "adopt_count", "send_again")
 UTILITIES = {"energy": "energy", "volume": "water", "heat": "heat", "gas": "gas"}
@@ -100,6 +102,11 @@ class MoneyActions:
                 schema={vol.Required("account"): str, vol.Required("amount"): str, **reason},
             ),
             Action(
+                "money.approve", _title("Approve as a second person", "第二人审批", "二人目として承認"), decide,
+                self.approve, danger=Danger.CONFIRM,
+                schema={vol.Required("approval"): int, vol.Required("decision"): vol.In(("approve", "refuse"))},
+            ),
+            Action(
                 "money.close_account", _title("Close account", "销户", "口座閉鎖"), decide, self.close,
                 danger=Danger.REASON,
                 schema={vol.Required("account"): str, vol.Optional("meter_credit", default="0"): str},
@@ -129,21 +136,19 @@ class MoneyActions:
     async def sell(self, call: Call) -> dict[str, Any]:
         """Sell for cash; the run's key is the order's, so that pressing twice is one sale."""
         account = await self._money.one("money.account_of_meter", name=call.target.id)
-        key = (call.run.key or call.run.id) if call.run is not None else ""
-        wish = Wish(account["id"], parse_yuan(call.params["amount"]), key, call.actor.id)
-        order = await self._counter.sell_for_cash(wish)
-        return {"order": order["no"]}
+        fen = parse_yuan(call.params["amount"])
+        params = {"account": account["id"], "fen": fen, "key": _key(call)}
+        return await self._do(call, account["id"], account["scope"], params, fen)
 
     async def refund(self, call: Call) -> dict[str, Any]:
         """Give a payment, or part of it, back. ``refund`` is None while the meter has to give the credit back first."""
         payment = await self._money.one("money.payment", id=call.params["payment"])
-        await self._allowed(call, payment["order_no"])
+        scope = await self._allowed(call, payment["order_no"])
         fen = parse_yuan(call.params["amount"])
         orders = await self._money.all("money.order", no=payment["order_no"])
         gives_back = bool(orders) and self._gives_back(orders[0]["meter"])
-        wish = RefundWish(payment["id"], fen, call.params["reason"], gives_back)
-        refund = await self._counter.refund(wish, call.actor.id)
-        return {"refund": None if refund is None else refund["no"]}
+        params = {"payment": payment["id"], "fen": fen, "reason": call.params["reason"], "meter_gives_back": gives_back}
+        return await self._do(call, payment["order_no"], scope, params, fen)
 
     async def redirect_refund(self, call: Call) -> dict[str, Any]:
         """Send a refund that cannot reach the payer to a card, or without one to the merchant's own bank account."""
@@ -165,11 +170,11 @@ class MoneyActions:
 
     async def decide_delivery(self, call: Call) -> dict[str, Any]:
         """Decide on a delivery that waits for a person."""
-        await self._allowed(call, call.params["order"])
-        delivery = await self._counter.resolve_delivery(
-            call.params["order"], call.params["decision"], call.params["reason"], call.actor.id
-        )
-        return {"state": delivery["state"]}
+        order, decision = call.params["order"], call.params["decision"]
+        scope = await self._allowed(call, order)
+        found = await self._money.all("money.delivery_to_decide", order_no=order)
+        fen = found[0]["amount_fen"] if found and decision in ("arrived", "not_arrived") else 0
+        return await self._do(call, order, scope, dict(call.params), fen)
 
     async def renew_link(self, call: Call) -> dict[str, Any]:
         """Another address for the tenant's page: the sticker was photographed, or the tenant has moved."""
@@ -179,11 +184,10 @@ class MoneyActions:
 
     async def charge(self, call: Call) -> dict[str, Any]:
         """Book what was used on an account of server mode or postpaid; the run's key names the charge for ever."""
-        await self._account_allowed(call)
-        ref = f"by-hand/{(call.run.key or call.run.id) if call.run is not None else ''}"
-        fen, reason = parse_yuan(call.params["amount"]), call.params["reason"]
-        account = await self._counter.charge(call.params["account"], ref, fen, call.actor.id, reason)
-        return {"account": account["id"]}
+        account = await self._account_allowed(call)
+        fen = parse_yuan(call.params["amount"])
+        params = {**call.params, "fen": fen, "ref": f"by-hand/{_key(call)}"}
+        return await self._do(call, account["id"], account["scope"], params, fen)
 
     async def freeze(self, call: Call) -> dict[str, Any]:
         """The first step to the end of an account."""
@@ -193,23 +197,43 @@ class MoneyActions:
 
     async def close(self, call: Call) -> dict[str, Any]:
         """The last step to the end of an account."""
-        await self._account_allowed(call)
+        account = await self._account_allowed(call)
         fen = parse_yuan(call.params["meter_credit"])
-        account = await self._counter.close_account(call.params["account"], fen, call.actor.id)
-        return {"state": account["state"]}
+        return await self._do(call, account["id"], account["scope"], {"account": account["id"], "fen": fen}, fen)
+
+    async def approve(self, call: Call) -> dict[str, Any]:
+        """Carry out, or refuse, what somebody else asked for."""
+        approval = await self._money.one("approvals.one", id=call.params["approval"])
+        self._at(call, approval["scope"])
+        if call.params["decision"] == "refuse":
+            await self._money.refuse(approval["id"], call.actor.id)
+            return {"state": "refused"}
+        counter = self._money.approved(approval["id"], call.actor.id)
+        return await DEEDS[approval["action"]](counter, json.loads(approval["params_json"]), approval["asked_by"])
+
+    async def _do(self, call: Call, about: str, scope: str, params: Mapping[str, Any], fen: int) -> dict[str, Any]:
+        """Carry a deed out; over the limit keep it for a second person, and return ``approval``, its number."""
+        limit, who = self._money.policy.two_people_fen, call.actor.id
+        if not limit or fen <= limit or not who.startswith("user:"):
+            return await DEEDS[call.action.name](self._counter, params, who)
+        deed = Deed(call.action.name, about, scope, params, fen, str(params.get("reason", "")), _key(call), who)
+        return {"approval": (await self._money.ask_second(deed))["id"]}
 
     async def test(self, call: Call) -> dict[str, Any]:
         """Try keys and connection of a merchant account; no money moves."""
         return {"says": await self._money.merchants.get(call.params["account"]).account.test()}
 
-    async def _allowed(self, call: Call, order_no: str) -> None:
+    async def _allowed(self, call: Call, order_no: str) -> str:
         """The right is checked at the place of the order. Money without an order is the operator's own."""
         rows = await self._money.all("money.order", no=order_no)
-        self._at(call, rows[0]["scope"] if rows else self._money.policy.operator)
+        scope = str(rows[0]["scope"] if rows else self._money.policy.operator)
+        self._at(call, scope)
+        return scope
 
-    async def _account_allowed(self, call: Call) -> None:
+    async def _account_allowed(self, call: Call) -> Row:
         account = await self._money.one("money.account", id=call.params["account"])
         self._at(call, account["scope"])
+        return account
 
     def _at(self, call: Call, scope: str) -> None:
         if not call.actor.may(call.action.permission, scope):
@@ -218,3 +242,8 @@ class MoneyActions:
     def _utility(self, device: Any) -> str:
         meanings = [entity.definition.meaning for entity in device.entities]
         return next((UTILITIES[one] for one in meanings if one in UTILITIES), "energy")
+
+
+def _key(call: Call) -> str:
+    """What names the wish of a call for ever."""
+    return (call.run.key or call.run.id) if call.run is not None else ""

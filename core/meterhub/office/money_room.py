@@ -80,6 +80,7 @@ def policy_of(site: Site) -> Policy:
         no_cut_days=rules.no_cut_days,
         most_cuts=rules.most_cuts,
         fresh_s=round(rules.fresh),
+        two_people_fen=rules.two_people_over,
     )
 
 

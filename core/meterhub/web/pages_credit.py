@@ -68,6 +68,8 @@ class CreditPages:
             result = await carried_out(self._site, request, name, target, params, str(given.get("key", "")))
         except MeterHubError as error:
             return await self._page(request, account, error)
+        if "approval" in result:
+            raise web.HTTPSeeOther("/cases")
         raise web.HTTPSeeOther(f"/orders/{result['order']}" if "order" in result else f"/accounts/{account['id']}")
 
     async def sticker(self, request: web.Request) -> web.Response:

@@ -57,6 +57,7 @@ def routes(site: Site, money: Money) -> Sequence[web.RouteDef]:
         web.post("/orders/{no}/act", pages.act),
         web.post("/orders/{no}/receipt", pages.receipt),
         web.get("/cases", pages.cases),
+        web.post("/cases/approve", pages.approve),
     ]
 
 
@@ -79,10 +80,10 @@ class MoneyPages:
             raise BadInput(f"{action.name} is not done here")
         try:
             params = _params(action, given, view)
-            await carried_out(self._site, request, action.name, "", params, str(given.get("key", "")))
+            result = await carried_out(self._site, request, action.name, "", params, str(given.get("key", "")))
         except MeterHubError as error:
             return await self._page(request, view, error)
-        raise web.HTTPSeeOther(f"/orders/{view.order['no']}")
+        raise web.HTTPSeeOther("/cases" if "approval" in result else f"/orders/{view.order['no']}")
 
     async def receipt(self, request: web.Request) -> web.Response:
         """A receipt to print; what was printed before is marked as a copy."""
@@ -113,9 +114,43 @@ class MoneyPages:
         """What needs a person, the oldest first, each with what to do."""
         if not holds(request["actor"], VIEW):
             raise NotAllowed("you may not see money", hint=f"it needs {VIEW}")
-        texts = self._site.texts(request)
-        rows = await self._money.all("cases.open", operator=self._money.policy.operator, most=CASES_SHOWN)
-        return self._site.page(request, "cases.html", cases=[_told(row, texts) for row in rows])
+        return await self._cases(request)
+
+    async def approve(self, request: web.Request) -> web.StreamResponse:
+        """Approve or refuse what somebody else asked for."""
+        given = await request.post()
+        number = str(given.get("approval", ""))
+        params = {"approval": int(number) if number.isdecimal() else 0, "decision": str(given.get("decision", ""))}
+        try:
+            await carried_out(self._site, request, "money.approve", "", params)
+        except MeterHubError as error:
+            return await self._cases(request, error)
+        raise web.HTTPSeeOther("/cases")
+
+    async def _cases(self, request: web.Request, error: MeterHubError | None = None) -> web.Response:
+        texts, most = self._site.texts(request), CASES_SHOWN
+        rows = await self._money.all("cases.open", operator=self._money.policy.operator, most=most)
+        waiting = await self._money.all("approvals.waiting", operator=self._money.policy.operator, most=most)
+        actor = request["actor"]
+        return self._site.page(
+            request,
+            "cases.html",
+            status=400 if error is not None else 200,
+            error=error,
+            cases=[_told(row, texts) for row in rows],
+            waiting=[
+                {
+                    **one,
+                    "title": texts.pick(self._site.rooms.actions.get(one["action"]).title),
+                    "yuan": yuan(one["amount_fen"]),
+                    "mine": one["asked_by"] == actor.id,
+                    "href": f"/orders/{one['about']}" if one["about"].startswith("E") else f"/accounts/{one['about']}",
+                    "decides": actor.may("money.decide", one["scope"]),
+                }
+                for one in waiting
+                if actor.may(VIEW, one["scope"])
+            ],
+        )
 
     def _place(self, meter: str) -> str:
         device = self._site.rooms.estate.get(meter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,7 @@ async def form(court, path, **fields):
 
 
 async def log_in(court, name="boss"):
+    court.client.session.cookie_jar.clear()
     answer = await form(court, "/login", name=name, password="a long pass phrase")
     assert answer.status == 303
 
@@ -400,3 +402,50 @@ async def test_an_account_is_led_to_its_end_step_by_step(court):
     assert answer.headers["Location"] == "/accounts/a-101-2"
     html = await page(court, "/accounts/a-101-2")
     assert "Mr Wu" in html and "138****0000" in html
+
+
+async def approve(court, decision):
+    html = await page(court, "/cases")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', html)[1]
+    number = re.search(r'name="approval" value="(\d+)"', html)[1]
+    return await form(court, "/cases/approve", csrf=csrf, approval=number, decision=decision)
+
+
+async def test_over_the_limit_a_second_person_approves_and_the_deed_is_done_once(court):
+    court.hub.money.policy = replace(court.hub.money.policy, two_people_fen=1000)
+    await court.hub.people.users.add("wang", "a long pass phrase", "owner", by=Maintainer())
+    await log_in(court)
+    assert (await on_account(court, action="money.sell", amount="10", key="k0")).headers["Location"] != "/cases"
+    for _ in range(2):
+        assert (await on_account(court, action="money.sell", amount="10.01", key="k1")).headers["Location"] == "/cases"
+    html = await page(court, "/cases")
+    assert html.count("10.01") == 1 and "somebody else has to approve" in html
+    own = await approve(court, "approve")
+    assert own.status == 400 and "a second person has to approve this" in await own.text()
+    assert len(await court.hub.store.query("select no from orders")) == 1
+    await log_in(court, "wang")
+    assert (await approve(court, "approve")).status == 303
+    orders = await court.hub.store.query("select * from orders order by amount_fen")
+    assert [(one["amount_fen"], one["created_by"]) for one in orders] == [(1000, "user:boss"), (1001, "user:boss")]
+    await until(court, orders[1]["no"], "Done. Thank you.")
+    again = await court.hub.act("money.approve", params={"approval": 1, "decision": "approve"})
+    assert "approved already" in again.error["message"]
+    assert len(await court.hub.store.query("select no from orders")) == 2
+    assert (await court.hub.people.audit.verify()).problem == ""
+
+
+async def test_a_refund_over_the_limit_can_be_refused_by_the_second_person(court):
+    court.hub.money.policy = replace(court.hub.money.policy, two_people_fen=1000)
+    await court.hub.people.users.add("wang", "a long pass phrase", "owner", by=Maintainer())
+    no, _ = await ordered(court)
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    await until(court, no, "Done. Thank you.")
+    await log_in(court)
+    answer = await act(court, no, action="money.refund", payment="1", amount="20.00", reason="moved out", key="k")
+    assert answer.headers["Location"] == "/cases"
+    await log_in(court, "wang")
+    assert "moved out" in await page(court, "/cases")
+    assert (await approve(court, "refuse")).status == 303
+    assert "moved out" not in await page(court, "/cases")
+    assert await court.hub.money.all("money.withdrawals_of_order", order_no=no) == []
