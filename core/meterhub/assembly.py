@@ -87,7 +87,7 @@ def build_field(
             built.lines.update({line.config.id: line for line in lines})
             collectors.append(Collector(config, lines, clock, bus, heartbeat_s, flow))
         built.collectors.update({one.id: one for one in collectors})
-        built.links.append((link, LinkDesk(plan.entry.id, collectors, clock, bus)))
+        built.links.append((link, LinkDesk(plan.entry.id, collectors, clock, bus, flow)))
     return built
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from meterhub import __version__
@@ -178,6 +177,7 @@ class Hub:
         """Stop asking, close the links, keep what was read, close the store."""
         if hasattr(self, "schedules"):
             self.schedules.stop()
+        await self.flow.drain()
         for link, desk in self.field.links:
             await link.close()
             desk.stop()
@@ -223,8 +223,7 @@ class Hub:
         )
 
     async def _open_store(self) -> None:
-        data: Path = self.site.hub.data
-        self.store = await SqliteStore.open(data, self.clock, zone=self.site.hub.time_zone)
+        self.store = await SqliteStore.open(self.site.hub.data, self.clock, zone=self.site.hub.time_zone)
         self.recorder = Recorder(self.store, self.clock, on_full=self.flow.set_gate)
         self.spawn("recorder", self.recorder.run())
         self.bus.on(StatesChanged, partial(record, self.recorder))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
 from meterhub.clock import Clock
 from meterhub.config.site import load_site
+from meterhub.field import flow
 from meterhub.hub import Hub
 from meterhub.store import recorder
 from meterhub.testing.conformance_link import until
+from meterhub.web.app import build_app
 
 SITE = """
 hub: {data: ./data, time_zone: UTC}
@@ -49,7 +52,8 @@ async def hub(tmp_path, monkeypatch):
     hub = Hub(load_site(file), Clock())
     await hub.start()
     yield hub
-    await hub.stop()
+    if not hub.flow.ending:
+        await hub.stop()
 
 
 async def pour(address, number: int) -> None:
@@ -70,6 +74,76 @@ async def be_a_meter(address) -> None:
         asked = (await reader.readuntil(b"\x16")).lstrip(b"\xfe")
         identifier = bytes((one - 0x33) & 0xFF for one in asked[10:14])
         writer.write(frame(3, identifier, 4711))
+
+
+@asynccontextmanager
+async def pages(hub):
+    """The hub's web server, and somebody on this machine who asks it."""
+    async with TestClient(TestServer(build_app(hub.rooms()))) as client:
+
+        async def get(path):
+            answer = await client.get(path)
+            return await (answer.json() if path == "/healthz" else answer.text())
+
+        yield get
+
+
+async def until_status(get, word: str) -> None:
+    """``/healthz`` says so."""
+    for _ in range(1000):
+        if (await get("/healthz"))["status"] == word:
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError(word)
+
+
+def figure(text: str, name: str) -> float:
+    """A figure of /metrics."""
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
+
+
+async def test_a_flood_that_lasts_is_told_over_http_until_it_is_over(hub, monkeypatch):
+    monkeypatch.setattr(flow, "LATE_S", 0.05)
+    monkeypatch.setattr(flow, "LASTING_S", 0.1)
+    monkeypatch.setattr(flow, "CALM_S", 0.3)
+    async with pages(hub) as get:
+        assert (await get("/healthz"))["status"] == "ok"
+        assert figure(await get("/metrics"), "meterhub_field_flooded") == 0
+        hub.flow.set_gate(True)
+        flood = asyncio.gather(*(pour(hub.field.links[0][0].address, number) for number in (1, 2)))
+        await until(lambda: hub.flow.waiting == 2)
+        await until_status(get, "flooded")
+        text = await get("/metrics")
+        assert figure(text, "meterhub_field_flooded") == 1 and figure(text, "meterhub_field_waiting") == 2
+        assert (
+            figure(text, "meterhub_field_waiting_bytes") > 0 and figure(text, "meterhub_field_held_seconds_total") > 0
+        )
+        assert figure(text, "meterhub_field_dropped_bytes_total") == 0
+        hub.flow.set_gate(False)
+        await flood
+        await until(lambda: hub.flow.waiting == 0, 60)
+        await until_status(get, "ok")
+        assert figure(await get("/metrics"), "meterhub_field_waiting_bytes") == 0
+        hub.flow.dropped(7, "the collector c1")
+        hub.flow.lost(3, "field")
+        text = await get("/metrics")
+        assert figure(text, "meterhub_field_dropped_bytes_total") == 7
+        assert figure(text, "meterhub_field_lost_datagrams_total") == 3
+
+
+async def test_what_waits_when_the_hub_stops_is_stored(hub):
+    hub.flow.set_gate(True)
+    pouring = asyncio.create_task(pour(hub.field.links[0][0].address, 1))
+    await until(lambda: hub.field.collectors["c1"].waiting_bytes)
+    waits = hub.field.collectors["c1"].waiting_bytes
+    stop = asyncio.create_task(hub.stop())
+    await until(lambda: hub.flow.ending)
+    hub.flow.set_gate(False)
+    await stop
+    assert hub.recorder.written >= waits // len(frame(1, ENERGY, 0)) - 1 and hub.flow.dropped_bytes < 100
+    pouring.cancel()
+    with suppress(asyncio.CancelledError, ConnectionError):
+        await pouring
 
 
 async def test_a_flood_loses_nothing_stays_within_bounds_and_leaves_others_served(hub):

@@ -5,7 +5,7 @@ Hot path: no task, lock, frozen dataclass or plugin call per reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,10 @@ class Estate(Mapping[str, Device]):
 
     def __len__(self) -> int:
         return len(self._devices)
+
+    def values(self) -> ValuesView[Device]:
+        """All devices; quicker than what ``Mapping`` makes of it."""
+        return self._devices.values()
 
     def add(self, device: Device) -> None:
         """Take a device in; raises ``Misuse`` when the id is taken."""

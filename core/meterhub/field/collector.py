@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.field.flow import Flow
 from meterhub.field.line import Line
 from meterhub.field.link import Channel, CollectorConfig, NodeFacts
+from meterhub.field.session import Session
 
 MAX_BABBLE = 256 * 1024
 """Bytes without a valid frame among them after which a connection is closed: looking at more takes time from others."""
@@ -91,6 +92,8 @@ class Collector:
         self.flow = flow or Flow(clock)
         self.spells = 0
         """How often it has connected since the start."""
+        self.dropped_bytes = 0
+        """Bytes of it that were given up since the start, for want of room or because the hub stopped."""
         self._clock = clock
         self._bus = bus
         self._alive_s: float | None = None
@@ -111,6 +114,16 @@ class Collector:
     def meter_ms(self) -> int | None:
         """UTC ms of the last valid answer of a meter."""
         return max((line.last_good_ms for line in self.lines if line.last_good_ms is not None), default=None)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that came and wait their turn."""
+        return sum(session.waiting for session in self.sessions if session is not None)
+
+    def drop(self, size: int) -> None:
+        """So many bytes of it are given up."""
+        self.dropped_bytes += size
+        self.flow.dropped(size, f"the collector {self.id}")
 
     def _ms(self, at_s: float | None) -> int | None:
         return None if at_s is None else self._clock.now() - round((self._clock.monotonic() - at_s) * 1000)
@@ -161,7 +174,9 @@ class Collector:
         """A session ended; one that was replaced before has nothing to say."""
         if session is not self.sessions[session.line]:
             return
-        if cause != "hub_stopped":  # then as little is taken in as of what the kernel still holds: the stop is not late
+        if cause == "hub_stopped":  # there was time to take it in, see ``Flow.drain``
+            session.give_up()
+        else:
             session.hand_over()
         self.sessions[session.line] = None
         if not any(self.sessions):
@@ -232,83 +247,3 @@ class Node:
         self.told_ms = now_ms
         new = {name: value for name in FACTS if (value := getattr(facts, name)) is not None}
         self.facts = replace(self.facts, **new)
-
-
-class Session:
-    """The hub's end of one connection. Silent once it is not the collector's newest."""
-
-    __slots__ = ("_waiting", "alive_s", "channel", "collector", "held", "line", "lines")
-
-    def __init__(
-        self, collector: Collector, channel: Channel, line: int, lines: Sequence[Line], alive_s: float
-    ) -> None:
-        self.collector = collector
-        self.channel = channel
-        self.line = line
-        """Which of the collector's connections it is."""
-        self.lines = lines
-        """The lines that it leads to."""
-        self.alive_s = alive_s
-        """When it last gave a sign of life."""
-        self.held = False
-        """Do bytes of this session wait their turn?"""
-        self._waiting = b""
-
-    @property
-    def present(self) -> bool:
-        """Is it still the newest of its line?"""
-        return self.collector.sessions[self.line] is self
-
-    def received(self, data: bytes) -> None:
-        """Bytes came in."""
-        collector = self.collector
-        if not self.present:
-            return
-        if self.held:
-            self._waiting += data
-        elif collector.flow.admits(len(data)) or not self.channel.pause():
-            collector.heard(self, data)
-        else:
-            self.held, self._waiting = True, data
-            collector.flow.hold(self._serve)
-
-    def _serve(self, size: int) -> int:
-        """Hand on a slice of what waits; reads again after the last."""
-        data, self._waiting = self._waiting[:size], self._waiting[size:]
-        if data and self.present:
-            self.collector.heard(self, data)
-        if len(data) < size and self.held:
-            self.held = False
-            self.channel.resume()
-        return len(data)
-
-    def hand_over(self) -> None:
-        """The session ends: what waits is not lost."""
-        data, self._waiting = self._waiting, b""
-        if data and self.present:
-            self.collector.heard(self, data)
-
-    def alive(self) -> None:
-        """A heartbeat came."""
-        if self.present:
-            self.collector.breathed(self)
-
-    def lost(self, cause: str) -> None:
-        """The channel is gone."""
-        self.collector.lost(self, cause)
-
-    def gave_up(self, why: str) -> None:
-        """The network says that no answer will come to what was sent last."""
-        if self.present:
-            for line in self.lines:
-                line.gave_up(why)
-
-    def node(self, facts: NodeFacts) -> None:
-        """The network said something of one of its nodes."""
-        if self.present:
-            self.collector.told(facts)
-
-    def signal(self, dbm: int) -> None:
-        """How strong the collector itself is received."""
-        if self.present:
-            self.collector.signal_dbm = dbm

@@ -2,7 +2,8 @@
 
 Bytes of a collector are handed on at once while a turn of the loop has room for them and the gate is open. Else they
 wait, their channel reads no further (so TCP slows the sender down), and all who wait are served in slices, one after
-another. While the gate is shut nobody is served, and lines begin no routine read.
+another. While the gate is shut nobody is served, and lines begin no routine read. Of a sender that cannot be slowed
+down (a serial device, a radio network) a bounded number of bytes waits; what comes beyond is dropped and counted.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ CALM_S = 10.0
 LASTING_S = 10.0
 """A flood of this length shows as ``lasting``."""
 LOG_EVERY_S = 60.0
+DRAIN_S = 3.0
+"""So long what has come is taken in when the hub stops."""
+WAITING_BYTES = 64 * 1024
+"""Bytes of one sender that wait at most, where he cannot be slowed down: four minutes of a wire of 2400 baud."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +49,13 @@ class Flow:
         self._due = False
         self._shut_at = self._shut_s = 0.0
         self._late_from = 0.0
-        self._late_at = self._log_at = float("-inf")
+        self._late_at = self._log_at = self._drop_log_at = float("-inf")
+        self.ending = False
+        """Does the hub stop? Then whoever has been served reads no further."""
+        self.dropped_bytes = 0
+        """Bytes given up since the start, because there was no room for them or the hub stopped first."""
+        self.lost_datagrams = 0
+        """Datagrams that the kernel had no room for since the start."""
 
     @property
     def waiting(self) -> int:
@@ -77,6 +88,35 @@ class Flow:
         self.shut = shut
         if not shut and self._queue:
             self._arm()
+
+    async def drain(self) -> None:
+        """The hub stops: serve those who wait until nobody does, for ``DRAIN_S`` at most; they read no further."""
+        self.ending = True
+        until = self._clock.monotonic() + DRAIN_S
+        while self._queue and self._clock.monotonic() < until:
+            await self._clock.sleep(0.005)
+
+    def dropped(self, size: int, who: str) -> None:
+        """So many bytes of ``who`` were given up for want of room."""
+        self.dropped_bytes += size
+        now = self._clock.monotonic()
+        if now >= self._drop_log_at:
+            self._drop_log_at = now + LOG_EVERY_S
+            log.warning(
+                "%s sends more than can be taken and cannot be slowed down: %d bytes are dropped (%d since the start)",
+                who, size, self.dropped_bytes,
+            )  # fmt: skip
+
+    def lost(self, datagrams: int, where: str) -> None:
+        """The kernel had no room for so many datagrams."""
+        self.lost_datagrams += datagrams
+        now = self._clock.monotonic()
+        if now >= self._drop_log_at:
+            self._drop_log_at = now + LOG_EVERY_S
+            log.warning(
+                "link %s: %d datagrams are lost, more come than can be taken (%d since the start)",
+                where, datagrams, self.lost_datagrams,
+            )  # fmt: skip
 
     def lasting(self) -> bool:
         """Has more come for a while than can be dealt with?"""

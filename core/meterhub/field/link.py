@@ -133,6 +133,9 @@ class LinkHost(Protocol):
     def trouble(self, text: str) -> None:
         """The link itself does not work (port taken, device missing), in words; '' when it works again."""
 
+    def lost(self, datagrams: int) -> None:
+        """So many datagrams came when there was no room for them; counted, and logged within limits."""
+
 
 class Link(ABC):
     """One configured link."""

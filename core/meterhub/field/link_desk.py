@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.errors import Misuse
-from meterhub.field.collector import ONLINE, Collector, Session
+from meterhub.field.collector import ONLINE, Collector
+from meterhub.field.flow import Flow
 from meterhub.field.link import Channel, CollectorConfig
+from meterhub.field.session import Session
 
 SWEEP_S = 1.0
 MAX_STRANGERS = 50
@@ -44,7 +46,9 @@ class LinkTrouble:
 class LinkDesk:
     """The ``LinkHost`` of one link. One timer watches all its collectors for silence."""
 
-    def __init__(self, link_id: str, collectors: Iterable[Collector], clock: Clock, bus: Bus) -> None:
+    def __init__(
+        self, link_id: str, collectors: Iterable[Collector], clock: Clock, bus: Bus, flow: Flow | None = None
+    ) -> None:
         self.link_id = link_id
         self.sessions = {one.id: one for one in collectors}
         self.strangers: deque[Stranger] = deque(maxlen=MAX_STRANGERS)
@@ -52,6 +56,7 @@ class LinkDesk:
         """What is wrong with the link, in words; '' when nothing is."""
         self._clock = clock
         self._bus = bus
+        self._flow = flow or Flow(clock)
         self._timer: asyncio.TimerHandle | None = None
         self._log_at = float("-inf")
         self._not_logged = 0
@@ -112,6 +117,10 @@ class LinkDesk:
             collector.link_trouble = text
         log.warning("link %s: %s", self.link_id, text or "works again")
         self._bus.emit(LinkTrouble(self.link_id, self._clock.now(), text))
+
+    def lost(self, datagrams: int) -> None:
+        """So many datagrams came when the kernel had no room for them."""
+        self._flow.lost(datagrams, self.link_id)
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()

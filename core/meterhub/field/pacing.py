@@ -44,6 +44,11 @@ class Pacing(Dialogues):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
+    @property
+    def asking(self) -> bool:
+        """Is an answer waited for?"""
+        return self._phase == BUSY
+
     @abstractmethod
     def _timed_out(self, now: float, why: str = "") -> None:
         """No answer in time, or ``why`` none will come."""

@@ -77,6 +77,7 @@ class RecordingHost:
         self.users: list[RecordingUser] = []
         self.strangers: list[tuple[str, bytes, str]] = []
         self.troubles: list[str] = []
+        self.lost_datagrams = 0
 
     def attach(self, collector_id: str, channel: Channel, line: int = 0) -> RecordingUser:
         """A collector is there."""
@@ -94,6 +95,10 @@ class RecordingHost:
     def trouble(self, text: str) -> None:
         """The link does not work."""
         self.troubles.append(text)
+
+    def lost(self, datagrams: int) -> None:
+        """Datagrams did not find room."""
+        self.lost_datagrams += datagrams
 
 
 class FarEnd(ABC):

@@ -66,6 +66,8 @@ def connection_of(collector: Collector) -> dict[str, Any]:
         "meter_ms": collector.meter_ms,
         "signal_dbm": collector.signal_dbm,
         "connections": collector.spells,
+        "waiting_bytes": collector.waiting_bytes,
+        "dropped_bytes": collector.dropped_bytes,
         "queue": sum(one.waiting for one in collector.lines),
         "trip_ms": round(1000 * sum(trips) / len(trips)) if trips else None,
     }

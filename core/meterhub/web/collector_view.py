@@ -82,6 +82,8 @@ class CollectorView:
             (texts(mark("Waiting in the queue")), str(one["queue"])),
             (texts(mark("Signal")), "" if signal is None else f"{signal} dBm"),
             (texts(mark("Connections since the start")), str(one["connections"])),
+            (texts(mark("Bytes that wait to be taken in")), str(one["waiting_bytes"] or "")),
+            (texts(mark("Bytes dropped for want of room")), str(one["dropped_bytes"] or "")),
         ]
         return [(label, value) for label, value in facts if value]
 

@@ -92,6 +92,13 @@ class HubFigures(Collector):
             return
         yield _gauge("meterhub_field_waiting", "Collectors and lines held back, because too much comes", flow.waiting)
         yield _counter("meterhub_field_held_seconds", "Seconds for which all waited for the store", flow.shut_s)
+        yield _gauge("meterhub_field_flooded", "1 while more has come for long than can be taken", flow.lasting())
+        waiting = sum(one.waiting_bytes for one in self._rooms.collectors())
+        yield _gauge("meterhub_field_waiting_bytes", "Bytes that came and wait their turn", waiting)
+        dropped = "Bytes given up for want of room, of senders that cannot be slowed down"
+        yield _counter("meterhub_field_dropped_bytes", dropped, flow.dropped_bytes)
+        lost = "Datagrams that came when the kernel had no room"
+        yield _counter("meterhub_field_lost_datagrams", lost, flow.lost_datagrams)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -117,6 +117,18 @@ class SerialChannel(asyncio.Protocol, Channel):
         self._transport.serial.baudrate = baud
         return True
 
+    def pause(self) -> bool:
+        """A raw port on the network is slowed by TCP. A device is not, nor is RFC 2217, which pyserial reads ahead."""
+        if not self.peer.startswith("socket://") or self._transport is None or self.cause:
+            return False
+        self._transport.pause_reading()
+        return True
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self.cause:
+            self._transport.resume_reading()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The port is open."""
         self._transport = transport

@@ -12,7 +12,7 @@ from toy import ToyCodec, read
 from meterhub.bus import Bus
 from meterhub.errors import LinkDown
 from meterhub.field.collector import Collector
-from meterhub.field.flow import CALM_S, LASTING_S, SLICE, TURN_BYTES, Flow
+from meterhub.field.flow import CALM_S, DRAIN_S, LASTING_S, SLICE, TURN_BYTES, WAITING_BYTES, Flow
 from meterhub.field.line import Job, Line, LineConfig, Priority
 from meterhub.field.link import Channel, CollectorConfig
 from meterhub.testing.clock import MovableClock
@@ -53,7 +53,10 @@ def attach(flow: Flow, clock: MovableClock):
         heard: list[bytes] = []
         collector.lines = (
             SimpleNamespace(
-                received=lambda data, now: heard.append(data), attached=lambda channel: None, lost=lambda cause: None
+                received=lambda data, now: heard.append(data),
+                attached=lambda channel: None,
+                lost=lambda cause: None,
+                asking=False,
             ),
         )
         tap = Tap(slows)
@@ -119,11 +122,49 @@ async def test_what_waits_is_not_lost_with_the_connection(attach, flow):
     assert broken.heard == [b"last words"] and replaced.heard == [b"old words"]
 
 
-async def test_a_sender_that_cannot_be_slowed_is_heard_at_once(attach, flow):
+async def test_of_a_sender_that_cannot_be_slowed_so_much_waits_and_the_rest_is_counted(attach, flow, caplog):
     radio = attach("c1", slows=False)
     flow.set_gate(True)
-    radio.session.received(b"frame")
-    assert radio.heard == [b"frame"]
+    for _ in range(3):
+        radio.session.received(b"f" * (WAITING_BYTES // 2))
+    assert radio.heard == [] and radio.owner.waiting_bytes == WAITING_BYTES
+    assert radio.owner.dropped_bytes == flow.dropped_bytes == WAITING_BYTES // 2
+    assert [one.getMessage() for one in caplog.records if "c1" in one.message] == [
+        "the collector c1 sends more than can be taken and cannot be slowed down:"
+        f" {WAITING_BYTES // 2} bytes are dropped ({WAITING_BYTES // 2} since the start)"
+    ]
+    flow.set_gate(False)
+    await turns(WAITING_BYTES // TURN_BYTES + 5)
+    assert len(b"".join(radio.heard)) == WAITING_BYTES and radio.owner.waiting_bytes == 0
+
+
+async def test_the_answer_of_a_sender_that_cannot_be_slowed_is_heard_at_once(attach, flow):
+    radio = attach("c1", slows=False)
+    flow.set_gate(True)
+    radio.session.received(b"noise")
+    radio.owner.lines[0].asking = True
+    radio.session.received(b"answer")
+    assert b"".join(radio.heard) == b"noiseanswer" and radio.owner.waiting_bytes == 0
+
+
+async def test_at_the_stop_what_waits_is_taken_in_and_no_more_is_read(attach, flow):
+    one = attach("c1")
+    one.session.received(b"w" * (4 * TURN_BYTES))
+    await flow.drain()
+    assert b"".join(one.heard) == b"w" * (4 * TURN_BYTES) and one.tap.paused
+    one.owner.detach("hub_stopped")
+    assert flow.dropped_bytes == 0
+
+
+async def test_a_stop_does_not_wait_for_ever_for_the_store_and_counts_what_it_drops(attach, flow, clock):
+    one = attach("c1")
+    flow.set_gate(True)
+    one.session.received(b"words")
+    drain = asyncio.ensure_future(flow.drain())
+    await clock.advance(DRAIN_S + 1)
+    assert drain.done()
+    one.owner.detach("hub_stopped")
+    assert one.heard == [] and one.owner.dropped_bytes == len(b"words")
 
 
 async def test_a_flood_is_said_once_and_shows_when_it_lasts(attach, flow, clock, caplog):

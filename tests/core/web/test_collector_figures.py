@@ -67,6 +67,9 @@ async def test_a_connection_tells_what_is_known_and_none_of_the_rest(clock):
         ("Quality", "80 %"),
     ]
     assert node_facts(None, texts_for("en")) == ()
+    assert now["waiting_bytes"] == now["dropped_bytes"] == 0
+    collector.drop(700)
+    assert connection_of(collector)["dropped_bytes"] == 700
     figures = line_of(collector, 0, clock.monotonic())
     assert figures["success_permille"] is figures["channel"] is figures["peer"] is figures["cause"] is None
 

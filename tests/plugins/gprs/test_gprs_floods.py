@@ -12,9 +12,10 @@ from far_end import Caller
 from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.config.schema import check
-from meterhub.field.calls import door
+from meterhub.field.calls import datagrams, door
 from meterhub.field.calls import link as calls
 from meterhub.field.collector import Collector
+from meterhub.field.flow import Flow
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import MAX_STRANGERS, LinkDesk
 from meterhub.testing.conformance_link import until
@@ -94,3 +95,24 @@ async def test_a_full_house_is_told_and_over_when_there_has_been_room_for_a_whil
     real = await Caller.call(field.link, b"DTU1")
     await until(lambda: field.owner.state == "online")
     assert not real.closed
+
+
+@pytest.mark.skipif(datagrams.OVERFLOW is None, reason="only Linux counts lost datagrams")
+async def test_datagrams_that_find_no_room_are_counted(caplog):
+    clock, bus = Clock(), Bus()
+    owner = Collector(CollectorConfig("c1", check({"registration": "DTU1"}, COLLECTOR_SCHEMA)), (), clock, bus)
+    flow = Flow(clock)
+    desk = LinkDesk("field", [owner], clock, bus, flow)
+    link = open_link(SimpleNamespace(clock=clock), check({"listen": "127.0.0.1:0", "transport": "udp"}, LINK_SCHEMA))
+    await link.open(desk)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.connect(link.address)
+        for _ in range(5000):  # the loop does not run meanwhile, and the kernel has room for some hundred
+            far.send(b"x" * 1000)
+        await until(lambda: owner.state == "never_seen" and not link._timers.get("held"))
+        for _ in range(3):
+            far.send(b"DTU1")
+            await asyncio.sleep(0.01)
+        await until(lambda: flow.lost_datagrams > 0)
+    assert any("datagrams are lost" in one.getMessage() for one in caplog.records)
+    await link.close()

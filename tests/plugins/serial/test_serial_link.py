@@ -180,6 +180,47 @@ async def test_a_serial_server_with_rfc_2217_works_through_its_url(host):
     assert host.users[0].causes == ["hub_stopped"]
 
 
+async def test_a_serial_server_in_raw_mode_is_slowed_down(host):
+    said = 0
+
+    async def serve(reader, writer):
+        nonlocal said
+        while True:
+            writer.write(b"m" * 65536)
+            said += 65536
+            await writer.drain()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    link = make_link(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await link.open(host)
+    await until(lambda: host.users and host.users[0].data)
+    user = host.users[0]
+    assert user.channel.pause()
+    before = said
+    await until(lambda: steady(lambda: (said, len(user.data))))
+    assert said - before < 32 * 2**20, "it waits with the sender"
+    before = len(user.data)
+    user.channel.resume()
+    await until(lambda: len(user.data) > before)
+    await link.close()
+    server.close()
+
+
+def steady(figure, seen=[]) -> bool:  # noqa: B006 - what it was the last times
+    """Has it not changed for a tenth of a second?"""
+    seen.append(figure())
+    return len(seen) > 20 and len(set(seen[-20:])) == 1
+
+
+async def test_a_device_cannot_be_slowed_down(host, tmp_path):
+    PtyEnd(tmp_path / "tty")
+    link = make_link(tmp_path / "tty")
+    await link.open(host)
+    await until(lambda: host.users)
+    assert not host.users[0].channel.pause()
+    await link.close()
+
+
 async def test_a_serial_link_has_one_port():
     with pytest.raises(ConfigError):
         await make_link("/dev/null").open(RecordingHost([]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 DATAGRAMS_PER_TURN = 256
 LARGEST = 2048
+OVERFLOW = 40 if sys.platform == "linux" else None
+"""Linux' SO_RXQ_OVFL: each datagram brings along how many were lost before it, as a number of 32 bits."""
+COUNT = struct.Struct("=I")
+ROOM = socket.CMSG_SPACE(COUNT.size) if OVERFLOW is not None else 0
 
 Greet = Callable[[tuple[Any, ...]], "Connection | None"]
 """The connection for the address of somebody new, or None to refuse it."""
@@ -21,8 +27,11 @@ Greet = Callable[[tuple[Any, ...]], "Connection | None"]
 class Mailbox:
     """The socket. UDP has no end of a connection: silence ends it, or a newer address of the same collector."""
 
-    def __init__(self, greet: Greet) -> None:
+    def __init__(self, greet: Greet, lost: Callable[[int], None]) -> None:
+        """``lost`` hears how many datagrams found no room in the kernel."""
         self._greet = greet
+        self._lost = lost
+        self._overflow = 0
         self._socket: socket.socket | None = None
         self._guests: dict[tuple[Any, ...], Connection] = {}
         self._paused: set[tuple[Any, ...]] = set()
@@ -39,6 +48,8 @@ class Mailbox:
         try:
             sock.setblocking(False)
             sock.bind((host, port))
+            if OVERFLOW is not None:
+                sock.setsockopt(socket.SOL_SOCKET, OVERFLOW, 1)
         except OSError:
             sock.close()
             raise
@@ -50,14 +61,24 @@ class Mailbox:
             if self._socket is None or self._paused:
                 return
             try:
-                data, address = self._socket.recvfrom(LARGEST)
+                data, extra, _, address = self._socket.recvmsg(LARGEST, ROOM)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
                 continue  # an ICMP answer to what was sent before
+            if extra:
+                self._count(extra[0][2])
             guest = self._guests.get(address) or self._newcomer(address)
             if guest is not None:
                 guest.data_received(data)
+
+    def _count(self, total: bytes) -> None:
+        """The kernel says how many it has lost since the socket was opened."""
+        if len(total) == COUNT.size:
+            (lost,) = COUNT.unpack(total)
+            new, self._overflow = (lost - self._overflow) & 0xFFFF_FFFF, lost
+            if new:
+                self._lost(new)
 
     def _newcomer(self, address: tuple[Any, ...]) -> Connection | None:
         guest = self._greet(address)

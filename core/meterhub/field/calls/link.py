@@ -62,7 +62,9 @@ class CallLink(Link):
         self._settings = settings
         self.facts = facts
         self._entrance: Door | Mailbox = (
-            Mailbox(self._admit) if settings.udp else Door(self._admit, self._make_room, self._full, settings.tls)
+            Mailbox(self._admit, self._lost)
+            if settings.udp
+            else Door(self._admit, self._make_room, self._full, settings.tls)
         )
         self._dialler: Dialler | None = None
         self._collectors: dict[str, CollectorConfig] = {}
@@ -134,6 +136,9 @@ class CallLink(Link):
             self._later("listen", RETRY_S, lambda: self._start_listening(host, port))
             return
         self.host.trouble("")
+
+    def _lost(self, datagrams: int) -> None:
+        self.host.lost(datagrams)
 
     def _make_room(self) -> bool:
         """Descriptors run out: the oldest callers without a name have to go. False when there are none."""
