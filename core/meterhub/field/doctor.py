@@ -15,6 +15,8 @@ from meterhub.field.trace import RECEIVED, SENT, TraceEntry
 
 START = b"\x68"
 """With this byte frames of DL/T 645, CJ/T 188 and M-Bus begin; 7E is what becomes of their FE without its top bit."""
+ENOUGH = 8
+"""Requests that say something of the share that is answered."""
 WAKE_UP, WAKE_UP_CUT = b"\xfe", b"\x7e"
 
 
@@ -99,9 +101,16 @@ def diagnose(
         found += _noise([before, *asked]) if not found else []
         found += _echo(asked)
     if all(one.code == "echo" for one in found):
-        good = sum(bool(one.answers) for one in asked)
-        found.append(Finding("healthy", {"good": good, "asked": len(asked)}))
+        found.append(_answered(asked))
     return found
+
+
+def _answered(asked: Sequence[Exchange]) -> Finding:
+    """How many were answered, when nothing else was found; the newest may still be under way."""
+    over = asked if asked[-1].answers else asked[:-1] or asked
+    good = sum(bool(one.answers) for one in over)
+    lossy = len(over) >= ENOUGH and good * 10 < len(over) * 9
+    return Finding("lossy" if lossy else "healthy", {"good": good, "asked": len(over)})
 
 
 def _foreign(exchanges: Sequence[Exchange]) -> list[Finding]:
@@ -193,7 +202,8 @@ def _changes(byte: int) -> int:
 
 
 def _noise(exchanges: Sequence[Exchange]) -> list[Finding]:
-    left = [one for one in exchanges if one.left.strip(WAKE_UP)]
+    spoilt = [one for one in exchanges if one.sent and not one.answers and START in one.left]  # answers once
+    left = [one for one in exchanges if one.left.strip(WAKE_UP) and one not in spoilt]
     amount = sum(len(one.left.strip(WAKE_UP)) for one in left)
     if amount < 4 or (len(left) * 10 < len(exchanges) and exchanges[0] not in left):
         return []

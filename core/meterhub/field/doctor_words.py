@@ -13,6 +13,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "not_asked": (mark("Nothing was asked on this line lately."), mark("Read a meter, then look again.")),
     "healthy": (mark("%(good)d of %(asked)d requests were answered; nothing is wrong."), ""),
+    "lossy": (
+        mark("%(good)d of %(asked)d requests were answered; the others or their answers were lost on the way."),
+        mark("Over radio look at signal and distance; on a wire at its length, terminating resistors and contacts."),
+    ),
     "silence": (
         mark("The collector is connected, but nothing at all comes from the line: %(asked)d requests, no byte."),
         mark("Look for A and B exchanged, a cut wire, a line without power, or a wrong speed at the collector."),

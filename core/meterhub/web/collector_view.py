@@ -26,13 +26,9 @@ ERROR_WORDS = {
 """Errors by the ``code`` of ``meterhub.errors``; another code is shown as it is."""
 
 
-def duration(seconds: int, texts: Texts) -> str:
-    """``5 h 12 min``, ``3 min 20 s``, ``12 s``."""
-    if seconds >= 3600:
-        return texts(mark("%(h)d h %(m)d min")) % {"h": seconds // 3600, "m": seconds // 60 % 60}
-    if seconds >= 60:
-        return texts(mark("%(m)d min %(s)d s")) % {"m": seconds // 60, "s": seconds % 60}
-    return texts(mark("%(s)d s")) % {"s": seconds}
+def to_the_second(seconds: int) -> str:
+    """``2:15:08``: short, and what is shown adds up."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def percent(permille: int | None) -> str:
@@ -56,11 +52,11 @@ class CollectorView:
 
     def content(self) -> dict[str, Any]:
         """What the template shows."""
-        figures, texts = self._figures, self._texts
+        figures = self._figures
         return {
             "facts": self._facts(figures["connection"]) if figures["connection"] else [],
             "days": [
-                {"day": one["day"]} | {part: duration(one[f"{part}_s"], texts) for part in PARTS}
+                {"day": one["day"]} | {part: to_the_second(one[f"{part}_s"]) for part in PARTS}
                 for one in figures["days"]
                 if one["online_s"] or one["offline_s"]
             ],

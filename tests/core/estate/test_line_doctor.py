@@ -171,6 +171,14 @@ def test_noise_between_right_answers_and_while_nobody_speaks():
     assert codes(before=noise) == ["noise", "not_asked"]
 
 
+def test_one_spoilt_answer_is_no_noise_and_many_lost_ones_are_said_so():
+    spoilt = answer(1)[:-3] + b"\x00\x00\x16"
+    assert codes(*((1, answer(1)),) * 6, (1, spoilt), *((1, answer(1)),) * 6) == ["healthy"]
+    found = judge(*((1, answer(1)),) * 6, *((1, b""), (1, answer(1))) * 3)
+    assert [(one.code, one.values) for one in found] == [("lossy", {"good": 9, "asked": 12})]
+    assert codes(*((1, answer(1)),) * 8, (1, b"")) == ["healthy"], "the newest is still under way"
+
+
 def test_every_finding_has_words_in_three_languages():
     for language in ("zh-CN", "ja"):
         words = texts_for(language)

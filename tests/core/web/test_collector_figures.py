@@ -18,7 +18,7 @@ from meterhub.field.link_desk import LinkDesk
 from meterhub.testing.wire import ScriptedWire
 from meterhub.texts import texts_for
 from meterhub.web.collector_parts import begin_of_days, connection_of, line_of, node_of, nodes_of, seconds_per_day
-from meterhub.web.collector_view import CollectorView, duration, node_facts, percent, trip
+from meterhub.web.collector_view import CollectorView, node_facts, percent, to_the_second, trip
 
 NOON_MS = 1_767_240_000_000
 DAY_MS = 86_400_000
@@ -85,7 +85,7 @@ async def test_a_line_with_a_channel_of_its_own_tells_which_and_whether_it_is_co
 
 def test_figures_in_words():
     words = texts_for("en")
-    assert [duration(one, words) for one in (5, 200, 18_720)] == ["5 s", "3 min 20 s", "5 h 12 min"]
+    assert [to_the_second(one) for one in (5, 200, 18_720)] == ["0:00:05", "0:03:20", "5:12:00"]
     assert (percent(None), percent(987), trip(None), trip(480), trip(34_000)) == ("", "98.7 %", "", "480 ms", "34 s")
     nobody = {"connection": None, "days": [], "lines": [], "nodes": []}
     assert CollectorView(nobody, words, ZONE, NOON_MS).content()["facts"] == []
