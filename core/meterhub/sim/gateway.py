@@ -72,10 +72,10 @@ class SandboxGateway:
 
     async def stop(self) -> None:
         """Stop listening; notices that were not taken are forgotten."""
-        await self.tasks.stop()
-        await self.courier.close()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.tasks.stop()
+        await self.courier.close()
 
     async def play(self, listen: HostPort) -> None:
         """``start``, and ``stop`` when cancelled."""
