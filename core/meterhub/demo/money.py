@@ -8,6 +8,8 @@ from meterhub.demo.site import PREPAID_PROFILE
 from meterhub.hub import Hub
 
 MOST = 12
+FIRST_NUMBER = 10
+"""Telephone numbers that end in 0001 or 0002 are refused by the played company for messages."""
 SERVER_BLOCK = "c-"
 """Meters of this block keep their credit on the server; those of the others in their own purse."""
 
@@ -22,7 +24,7 @@ async def open_accounts(hub: Hub) -> list[str]:
     for number, device in enumerate(meters):
         known = await hub.money.all("money.account_of_meter", name=device.id)
         if not known:
-            await _open(hub, device.id, f"1380000{number:04d}")
+            await _open(hub, device.id, f"1380000{number + FIRST_NUMBER:04d}")
             known = await hub.money.all("money.account_of_meter", name=device.id)
         for account in known:
             links.setdefault(account["mode"], f"/pay/{account['link']}")
