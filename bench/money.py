@@ -3,7 +3,9 @@
     python bench/money.py [SECONDS]
 
 An order is one transaction of the real room of money: order, outbox row, unique keys. A settled payment is one too:
-payment, ledger lines, balances, order, delivery, outbox.
+payment, ledger lines, balances, order, delivery, outbox. Last, 300 orders a second come at even intervals while
+150,000 readings a second are stored in the other file by the same process: how long one takes, against how long it
+takes to append and flush 4 KiB with nothing else at work.
 """
 
 from __future__ import annotations
@@ -35,16 +37,51 @@ ACCOUNTS = 3_000
 WHO = ("acme", "M1", "court")
 
 
-def flushes_per_s(folder: Path, seconds: float) -> float:
-    """How often 4 KiB can be appended and flushed, one after the other."""
-    count, began = 0, time.perf_counter()
+PACE, READINGS_PER_S, BATCH = 300, 150_000, 1_000
+
+
+def flushes(folder: Path, seconds: float) -> list[float]:
+    """How long it takes to append 4 KiB and flush them, one after the other; sorted."""
+    found, began = [], time.perf_counter()
     with (folder / "floor").open("wb") as file:
         while time.perf_counter() - began < seconds:
+            start = time.perf_counter()
             file.write(b"x" * 4096)
             file.flush()
             os.fdatasync(file.fileno())
-            count += 1
-    return count / (time.perf_counter() - began)
+            found.append(time.perf_counter() - start)
+    return sorted(found)
+
+
+def p99_ms(times: list[float]) -> float:
+    """What 99 of 100 stay under, in milliseconds."""
+    return sorted(times)[int(0.99 * len(times))] * 1000
+
+
+async def paced(do: Callable[[int], Awaitable[object]], seconds: float) -> list[float]:
+    """Begin ``PACE`` calls a second, whether those before are over or not; how long each took from its moment on."""
+    found: list[float] = []
+    began = time.perf_counter()
+
+    async def one(number: int) -> None:
+        moment = began + number / PACE
+        await asyncio.sleep(max(0.0, moment - time.perf_counter()))
+        await do(number)
+        found.append(time.perf_counter() - moment)
+
+    await asyncio.gather(*(one(number) for number in range(int(seconds * PACE))))
+    return found
+
+
+async def ingest(store: SqliteStore, stop: asyncio.Event) -> int:
+    """Store readings at their pace until told to stop; returns how many were committed."""
+    numbers = list((await store.series(f"m{number}.energy" for number in range(BATCH))).values())
+    began, now_ms, done = time.perf_counter(), Clock().now(), 0
+    while not stop.is_set():
+        await asyncio.sleep(max(0.0, began + done / READINGS_PER_S - time.perf_counter()))
+        await store.record([(one, now_ms + done, done, 0) for one in numbers])
+        done += BATCH
+    return done
 
 
 async def rate(do: Callable[[int], Awaitable[object]], at_once: int, seconds: float) -> float:
@@ -92,15 +129,26 @@ async def main(seconds: float) -> None:
             statement = PaymentStatement(f"{no}00", PaymentState.PAID, 5000, f"T{no}")
             await money.settle(Evidence(*WHO, Source.NOTICE, statement))
 
-        floor = flushes_per_s(folder, seconds)
+        alone = flushes(folder, seconds)
+        floor = len(alone) / sum(alone)
         one = await rate(order, 1, seconds)
         many = await rate(order, AT_ONCE, seconds)
         settled = await rate(paid, AT_ONCE, seconds)
+        quiet = await paced(order, seconds)
+        stop = asyncio.Event()
+        storing, began = asyncio.ensure_future(ingest(store, stop)), time.perf_counter()
+        beside = await paced(order, seconds)
+        stop.set()
+        readings = await storing / (time.perf_counter() - began)
         await store.close()
     print(f"fdatasync of 4 KiB            {floor:9.0f} /s   load {os.getloadavg()[0]:.1f}")
     print(f"orders, one after another     {one:9.0f} /s   {one / floor:5.2f} x the disk   (goal >= 0.50)")
     print(f"orders, {AT_ONCE} at once           {many:9.0f} /s   {many / one:5.1f} x sequential (goal >= 6)")
     print(f"order, attempt and settlement {settled:9.0f} /s   {AT_ONCE} at once")
+    print(f"append and flush, alone   p99 {p99_ms(alone):9.2f} ms")
+    print(f"{PACE} orders/s alone      p99 {p99_ms(quiet):9.2f} ms")
+    ratio = p99_ms(beside) / p99_ms(alone)
+    print(f"... {readings:6.0f} readings/s    p99 {p99_ms(beside):9.2f} ms  {ratio:5.1f} x the flush  (goal <= 10)")
 
 
 if __name__ == "__main__":
