@@ -88,8 +88,8 @@ async def test_a_meter_at_another_speed_is_found_and_the_line_goes_back_to_its_o
     line, speakers = make_line(clock, wire, "dlt645-2007-single-phase")
     speeds = [line.config.baud]
     wire.set_speed = lambda baud: speeds.append(baud) or True
-    heard = line.received
-    line.received = lambda data: heard(data) if speeds[-1] == 9600 else None
+    send = wire.send
+    wire.send = lambda data: send(data) if speeds[-1] == 9600 else None  # else nobody understands it
     probing = Probing(speakers, lambda collector: [line])
     call = SimpleNamespace(params={}, sent=lambda: None, target=SimpleNamespace(id="c1"))
     task = asyncio.ensure_future(probing.find(call))
