@@ -124,7 +124,7 @@ async def test_a_flood_that_lasts_is_told_over_http_until_it_is_over(hub, monkey
         await until(lambda: hub.flow.waiting == 0, 60)
         await until_status(get, "ok")
         assert figure(await get("/metrics"), "meterhub_field_waiting_bytes") == 0
-        hub.flow.dropped(7, "the collector c1")
+        hub.flow.dropped(7, "c1")
         hub.flow.lost(3, "field")
         text = await get("/metrics")
         assert figure(text, "meterhub_field_dropped_bytes_total") == 7

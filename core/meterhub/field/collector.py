@@ -123,7 +123,7 @@ class Collector:
     def drop(self, size: int) -> None:
         """So many bytes of it are given up."""
         self.dropped_bytes += size
-        self.flow.dropped(size, f"the collector {self.id}")
+        self.flow.dropped(size, self.id)
 
     def _ms(self, at_s: float | None) -> int | None:
         return None if at_s is None else self._clock.now() - round((self._clock.monotonic() - at_s) * 1000)

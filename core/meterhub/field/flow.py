@@ -97,15 +97,13 @@ class Flow:
             await self._clock.sleep(0.005)
 
     def dropped(self, size: int, who: str) -> None:
-        """So many bytes of ``who`` were given up for want of room."""
+        """So many bytes of a collector were given up, for want of room or because the hub stops."""
         self.dropped_bytes += size
         now = self._clock.monotonic()
         if now >= self._drop_log_at:
             self._drop_log_at = now + LOG_EVERY_S
-            log.warning(
-                "%s sends more than can be taken and cannot be slowed down: %d bytes are dropped (%d since the start)",
-                who, size, self.dropped_bytes,
-            )  # fmt: skip
+            why = "the hub stops" if self.ending else "it sends more than can be taken and cannot be slowed down"
+            log.warning("collector %s: %d bytes are dropped, %s (%d in all)", who, size, why, self.dropped_bytes)
 
     def lost(self, datagrams: int, where: str) -> None:
         """The kernel had no room for so many datagrams."""

@@ -130,8 +130,8 @@ async def test_of_a_sender_that_cannot_be_slowed_so_much_waits_and_the_rest_is_c
     assert radio.heard == [] and radio.owner.waiting_bytes == WAITING_BYTES
     assert radio.owner.dropped_bytes == flow.dropped_bytes == WAITING_BYTES // 2
     assert [one.getMessage() for one in caplog.records if "c1" in one.message] == [
-        "the collector c1 sends more than can be taken and cannot be slowed down:"
-        f" {WAITING_BYTES // 2} bytes are dropped ({WAITING_BYTES // 2} since the start)"
+        f"collector c1: {WAITING_BYTES // 2} bytes are dropped, it sends more than can be taken and cannot be slowed"
+        f" down ({WAITING_BYTES // 2} in all)"
     ]
     flow.set_gate(False)
     await turns(WAITING_BYTES // TURN_BYTES + 5)
