@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import MeterHubError
+from meterhub.errors import MeterHubError, StoreError
 from meterhub.store.engine import Row, Store, Transaction
 
 LANES = 200
@@ -23,6 +23,8 @@ LOOK_S = 300.0
 """The longest time between two looks at the table."""
 WAITS_S = (5, 30, 120, 600, 3600)
 """How long to wait after the first, second … failure; the last one for all that follow."""
+STORE_WAIT_S = 30
+"""How long to wait when it could not be written how far a row is."""
 PARKED_MS = 253_402_300_799_000
 """The end of the year 9999: until a person has acted."""
 
@@ -120,6 +122,10 @@ class Outbox:
     async def _carry_out(self, row: Row) -> None:
         try:
             await self._mark(row, await self._handled(row))
+        except StoreError as error:
+            # Its place in the table is as before. At once it would be carried out again and again on a full disk.
+            log.error("outbox %s %s is tried again in %d s: %s", row["kind"], row["key"], STORE_WAIT_S, error)
+            await self._clock.sleep(STORE_WAIT_S)
         finally:
             self._busy.discard(row["lane"])
             self._wake.set()

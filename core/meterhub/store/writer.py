@@ -119,6 +119,8 @@ class Writer:
             job.result = job.fn(self._conn)
         except Exception as error:  # noqa: BLE001 - the boundary to the caller's function
             job.error = translate(error, self._path) if isinstance(error, (sqlite3.Error, OverflowError)) else error
+            if isinstance(error, StoreError) and not error.where:
+                error.where = str(self._path)  # a statement does not know its file
         if not self._conn.in_transaction:
             # SQLite undoes everything by itself on some errors, a full disk among them.
             raise StoreError("the transaction could not be kept", where=str(self._path), hint="the disk may be full")

@@ -1,0 +1,94 @@
+"""A full disk, a file nobody can write, a clock that jumps: only what is kept is acknowledged, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from meterhub.errors import StoreError
+
+MANY = 1_000_000
+
+
+async def fill(till, pages=1):
+    """No page more may be taken, as on a full disk."""
+    await till.real.transact(lambda tx: tx.one(f"PRAGMA max_page_count = {pages}"))
+    ballast = "insert into count_adoptions (operator, account, order_no, reason, decided_by, at_ms)"
+    ballast += " values ('main', '', '', hex(zeroblob(:bytes)), '', 0)"
+    for size in (4000, 500, 10):  # what is left of the pages that there are
+        with pytest.raises(StoreError):
+            for _ in range(100_000):
+                await till.real.transact(lambda tx, size=size: tx.execute(ballast, {"bytes": size}))
+
+
+async def protect(till, on=True):
+    """The file cannot be written, as on a read-only mount."""
+    till.real._writers["hub.db"]._conn.execute(f"PRAGMA query_only = {int(on)}")
+
+
+async def told(till, attempts):
+    """The attempts whose notice was acknowledged, and the words of the refusals."""
+    taken, words = [], []
+    for no in attempts:
+        try:
+            assert (await till.notify(no)).body == b"success"
+            taken.append(no)
+        except StoreError as error:
+            assert error.hint and error.where
+            words.append(str(error))
+    return taken, words
+
+
+async def started(till, count):
+    """Payments that the payers have made and nobody told of yet."""
+    await till.account()
+    attempts = [await till.start(await till.order(key=f"k{number}")) for number in range(count)]
+    for no in attempts:
+        till.company.pay(no, till.clock.now())
+    return attempts
+
+
+async def all_credited(till, attempts):
+    await till.until_quiet(3600)
+    assert sorted(row["attempt"] for row in await till.rows("select attempt from payments")) == sorted(attempts)
+    assert till.meters.purses["a-101"].ledger == [(number + 1, 5000) for number in range(len(attempts))]
+
+
+async def test_on_a_full_disk_what_was_acknowledged_is_kept_and_the_rest_comes_again(till):
+    attempts = await started(till, 20)
+    await fill(till)
+    taken, words = await told(till, attempts)
+    asked = len(till.meters.asked)
+    await till.until_quiet(10)
+    assert len(till.meters.asked) - asked < 5  # what cannot be noted is not tried again and again at once
+    assert words and all("disk may be full" in one or "disk is full" in one for one in words)
+    assert [row["attempt"] for row in await till.rows("select attempt from payments order by id")] == taken
+    await till.real.transact(lambda tx: tx.one(f"PRAGMA max_page_count = {MANY}"))
+    again, words = await told(till, attempts)
+    assert (again, words) == (attempts, [])
+    await all_credited(till, attempts)
+
+
+async def test_on_a_read_only_file_no_notice_is_acknowledged(till):
+    attempts = await started(till, 2)
+    await protect(till)
+    taken, words = await told(till, attempts)
+    assert taken == [] and all("cannot be written" in one for one in words)
+    await protect(till, on=False)
+    assert await told(till, attempts) == (attempts, [])
+    await all_credited(till, attempts)
+
+
+@pytest.mark.parametrize("jump_ms", [-40 * 86_400_000, 40 * 86_400_000])
+async def test_a_clock_that_jumps_neither_loses_nor_doubles(till, jump_ms):
+    await till.account()
+    till.meters.fail["meter.credit"] = ["after"]
+    no = await till.start(await till.order())
+    till.company.pay(no, till.clock.now())
+    real = till.clock.now
+    till.clock.now = lambda: real() + jump_ms
+    assert (await till.notify(no)).body == b"success"
+    assert (await till.notify(no)).body == b"success"
+    await till.until_quiet(3600)
+    assert await till.state(no[:-2]) == "fulfilled"
+    assert till.meters.purses["a-101"].ledger == [(1, 5000)]
+    assert (await till.books())["meter/a-101-1"] == 5000
