@@ -20,12 +20,14 @@ DEAD_LINK_STEPS = 500
 class Dialogues(Intake):
     """Steps dialogues and ends jobs; knows nothing of bytes."""
 
-    __slots__ = ("_stack",)
+    __slots__ = ("_over", "_stack")
 
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         super().__init__(config, clock)
         self._stack: list[Job] = []
         """The last one runs, those before it were interrupted by it."""
+        self._over: list[tuple[Job, Any, Exception | None]] = []
+        """Ended, and nobody has heard of it: the next request goes out first."""
 
     @property
     def current(self) -> str | None:
@@ -73,7 +75,7 @@ class Dialogues(Intake):
             job.tried = 0
 
     def _end(self, job: Job, result: Any, error: Exception | None) -> None:
-        """The dialogue is over."""
+        """The dialogue is over; ``_report`` tells of it."""
         if self._stack[-1] is job:
             del self._stack[-1]
         else:
@@ -85,7 +87,13 @@ class Dialogues(Intake):
                 log.exception("protocol %s failed to stop on meter %s", job.codec, job.meter_id)
         if job.silent and not job.answered:
             self.standing(job.meter_id).silent(self._clock.monotonic())
-        self._tell(job, result, error)
+        self._over.append((job, result, error))
+
+    def _report(self) -> None:
+        """Tell everybody how their jobs ended; they may submit others meanwhile."""
+        over = self._over
+        while over:
+            self._tell(*over.pop(0))
 
     def _as_ours(self, job: Job, error: Exception) -> MeterHubError:
         """An error of our tree; anything else is a bug of the protocol, logged with its name."""

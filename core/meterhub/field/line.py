@@ -185,31 +185,38 @@ class Line(Pacing):
         self.trace.add((self._clock.monotonic(), EVENT, "", b"", f"link down: {cause}"))
         for job in self._stack[::-1]:
             self._cut(job, f"the connection was lost: {in_words(cause)}")
+        self._report()
         self._running = False
 
     def _run(self, now: float | None = None) -> None:
-        """Go on until a request is on the wire, a gap has to pass, or nothing is left to do."""
+        """Go on until a request is on the wire, a gap has to pass, or nothing is left to do; then tell what ended."""
         if self._running:
             return
         self._running = True
         try:
-            while self._phase == FREE and self._channel is not None:
-                now = self._clock.monotonic() if now is None else now
-                if now >= self._expire_at:
-                    self._expire(now)
-                if not self._stack and self._queue.best == JobQueue.NOTHING:
-                    return
-                if self._flow.shut and not self._stack and self._queue.best >= Priority.SCHEDULED:
-                    self._hold()
-                    return
-                if now < self._clear_at:
-                    self._wait(GAP, self._clear_at)
-                    return
-                job = self._choose(now)
-                if job is not None:
-                    self._transmit(job, self._channel, now)
+            self._go_on(now)
         finally:
             self._running = False
+        if self._over:
+            self._report()
+
+    def _go_on(self, now: float | None) -> None:
+        """Begin or continue dialogues while the wire is free."""
+        while self._phase == FREE and self._channel is not None:
+            now = self._clock.monotonic() if now is None else now
+            if now >= self._expire_at:
+                self._expire(now)
+            if not self._stack and self._queue.best == JobQueue.NOTHING:
+                return
+            if self._flow.shut and not self._stack and self._queue.best >= Priority.SCHEDULED:
+                self._hold()
+                return
+            if now < self._clear_at:
+                self._wait(GAP, self._clear_at)
+                return
+            job = self._choose(now)
+            if job is not None:
+                self._transmit(job, self._channel, now)
 
     def _hold(self) -> None:
         """Begin no routine read until what was read before can be stored."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 import pytest
 from toy import answer, ask, read, request
 
 from meterhub.errors import BadFrame, Dropped, LinkDown, Misuse, NoAnswer, Refused
 from meterhub.field.dialogue import Ask
-from meterhub.field.line import Priority
+from meterhub.field.line import Job, Priority
 from meterhub.field.link import LinkFacts
 
 
@@ -41,6 +42,23 @@ async def test_only_one_exchange_is_in_flight(line, wire, results, clock):
     await clock.advance(1)
     assert results.names == ["r1", "r2"]
     assert wire.sent_at[1] == pytest.approx(wire.sent_at[0] + 0.2)  # at once on the answer
+
+
+async def test_the_next_question_goes_out_before_anybody_hears_of_the_last_answer(line, wire, clock):
+    for address in (1, 2):
+        wire.expect(request(address, 1)).answer(answer(address, 1, 5), after_s=0.1)
+    on_the_wire = []
+
+    def done(result, error):
+        on_the_wire.append((len(wire.sent), clock.monotonic()))
+
+    for address in (1, 2):
+        line.submit(Job(f"m-{address}", "1", "toy", partial(read, address, 1), done, priority=Priority.SCHEDULED))
+    await clock.advance(1)
+    assert [sent for sent, _ in on_the_wire] == [2, 2]
+    first, second = (at for _, at in on_the_wire)
+    assert second - first == pytest.approx(0.1)  # and in the same moment
+    wire.finish()
 
 
 async def test_jobs_go_by_priority(line, wire, results, clock):
@@ -116,7 +134,7 @@ async def test_a_job_that_cannot_begin_before_its_deadline_is_dropped_and_never_
     line.submit(results.reading("stale", 2, 1, deadline_s=0.3))
     await clock.advance(5)
     assert len(wire.sent) == 1
-    (_, error) = results[-1]
+    error = dict(results)["stale"]
     assert isinstance(error, Dropped) and "the line was busy" in str(error)
 
 
@@ -390,8 +408,6 @@ async def test_a_bug_in_a_protocol_is_named_and_the_line_goes_on(line, wire, res
 
 
 async def test_an_unknown_codec_or_a_failing_matcher_hurts_nobody_else(line, wire, results, clock):
-    from meterhub.field.line import Job
-
     line.submit(Job("m", "1", "no-such", lambda: read(1, 1), lambda *end: results.append(end), priority=Priority.MONEY))
     assert isinstance(results[0][1], Misuse)
 
