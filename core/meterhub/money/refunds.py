@@ -197,14 +197,20 @@ def _after_the_end(tx: Transaction, refund: Row, statement: RefundStatement, now
 
 
 def _strange(tx: Transaction, evidence: Evidence, statement: RefundStatement, policy: Policy, now_ms: int) -> Outcome:
-    """A refund that we did not ask for under a number of ours: told of by a total only, or made at the company."""
+    """A refund that we did not ask for under a number of ours: told of by a total only, or made at the company.
+
+    Of a payment of ours it is taken note of, and a person called: telling of it again would change nothing.
+    """
     if not statement.refund_no:
         return Outcome.REFUND_NOTED
     ref = f"{evidence.provider}/{evidence.merchant}/{statement.refund_no}"
     detail = f"{evidence.source.value}: refund of {statement.amount_fen} fen that was not asked for here"
     order_no = statement.no[:-2]
     cases.flag(tx, Outcome.UNKNOWN_ORDER, ref, detail, operator=policy.operator, at_ms=now_ms, order_no=order_no)
-    return Outcome.UNKNOWN_ORDER
+    attempt = tx.one("money.attempt", {"no": statement.no})
+    if attempt is None or (attempt["provider"], attempt["merchant"]) != (evidence.provider, evidence.merchant):
+        return Outcome.UNKNOWN_ORDER
+    return Outcome.REFUND_NOTED
 
 
 def _flag(tx: Transaction, kind: str, refund: Row, detail: str, now_ms: int) -> None:
