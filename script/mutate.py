@@ -42,9 +42,10 @@ class Known:
         self.seconds = seconds
 
     def tests(self, mutant: Mutant, budget_s: float) -> list[str]:
-        """Tests for a mutant, fastest first, as many as fit; those of the whole file for what runs at the import."""
+        """Tests for a mutant, fastest first, as many as fit; those of the file, or all, for what runs at its import."""
         lines = self._lines.get(str(mutant.path), {})
         found = set(lines.get(str(mutant.line), ())) or {test for tests in lines.values() for test in tests}
+        found = found or set(self.seconds)
         chosen, left = [], budget_s
         for test in sorted(found, key=lambda one: self.seconds.get(one, 0.0)):
             left -= self.seconds.get(test, 0.0)

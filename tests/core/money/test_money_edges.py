@@ -27,6 +27,7 @@ def test_the_rules_of_an_operator_who_said_nothing():
     assert Policy().expiry_s == 15 * 60
     assert (Policy().least_fen, Policy().most_fen) == (1_00, 5_000_00)
     assert Policy().tiles_fen == (20_00, 50_00, 100_00, 200_00, 500_00)
+    assert (Policy().most_cuts, Policy().fresh_s, Policy().two_people_fen) == (20, 2 * 3600, 0)
     assert Policy().no_cut_hours == (20, 8) and Policy().late is LateRule.PERSON
 
 
