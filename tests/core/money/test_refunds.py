@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from meterhub.errors import BadInput, Conflict, NotFound
+from meterhub.errors import BadInput, Conflict, NotFound, ProviderRefused
 from meterhub.money.evidence import Evidence, Outcome, Source
 from meterhub.money.refunds import RefundWish
 from meterhub.money.statements import RefundState, RefundStatement
@@ -164,6 +164,30 @@ async def test_a_refund_that_cannot_reach_the_payer_needs_a_person(till):
     assert await said(till, refund["no"], RefundState.DONE, amount_fen=5000) is Outcome.REFUND_DONE
     assert await till.cases() == []
     assert await till.state(no) == "refunded"
+
+
+async def test_a_refund_that_cannot_reach_the_payer_is_sent_elsewhere_where_the_company_can_do_that(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = ["before"]
+    refund = await give_back(till, no)
+    for wrong in (refund["no"], "R404"):
+        with pytest.raises(Conflict, match="cannot reach"):
+            await till.money.refunding.redirect(wrong, None)
+    await said(till, refund["no"], RefundState.ABNORMAL, reason="card closed")
+    with pytest.raises(ProviderRefused, match="nowhere else"):
+        await till.money.refunding.redirect(refund["no"], None)
+    account, asked = till.money.merchants.get("court").account, []
+
+    async def redirect_refund(request, refund_id, card):
+        asked.append((request.refund_no, card))
+        return RefundStatement(request.attempt.no, request.refund_no, RefundState.PROCESSING, 5000)
+
+    account.redirect_refund = redirect_refund
+    await till.money.refunding.redirect(refund["no"], None)
+    await till.money.counter.redirected(refund["no"], "merchant", "user:anna")
+    assert asked == [(refund["no"], None)] and ("money.redirect_refund", refund["no"]) in till.notes
+    assert (await till.rows("select state from refunds"))[0]["state"] == "processing"
+    assert await till.cases() == ["refund_abnormal"]
 
 
 @pytest.mark.parametrize("mode", [Mode.SERVER, Mode.METER])
