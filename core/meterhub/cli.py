@@ -108,7 +108,7 @@ def _command(commands: object, name: str, text: str, todo: Command) -> argparse.
 
 
 def _new_options(new: argparse.ArgumentParser) -> None:
-    new.add_argument("kind", choices=("protocol", "profile", "link"), help="what it brings")
+    new.add_argument("kind", choices=("protocol", "profile", "link", "payment"), help="what it brings")
     new.add_argument("name", metavar="NAME", help="lower-case letters, digits and -")
     new.add_argument("--package", action="store_true", help="as a project of its own, to be installed")
     new.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="folder to write into, here if not given")

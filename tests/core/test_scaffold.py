@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PLAIN = {
     "protocol": ("plugins/heat_x.py", ["plugins", "profiles", "tests"]),
     "link": ("plugins/heat_x.py", ["plugins", "tests"]),
+    "payment": ("plugins/heat_x.py", ["plugins", "tests"]),
     "profile": ("profiles/heat-x.yaml", ["profiles", "tests"]),
 }
 

@@ -15,7 +15,11 @@ from meterhub.plugin_score.rules import Rule
 from meterhub.plugin_score.rules_of_source import tree_of
 
 MOST_SECONDS = 600
-SUITES = {"register_protocols": "ProtocolConformance", "register_links": "LinkConformance"}
+SUITES = {
+    "register_protocols": "ProtocolConformance",
+    "register_links": "LinkConformance",
+    "register_payments": "PaymentConformance",
+}
 
 
 def has_tests(loaded: Loaded) -> list[str] | None:

@@ -11,7 +11,7 @@ from string import Template
 from meterhub.errors import BadInput, NotFound
 from meterhub.scaffold.models import Model
 
-KINDS = ("protocol", "profile", "link")
+KINDS = ("protocol", "profile", "link", "payment")
 TEMPLATES = Path(__file__).parent
 PROFILES_HOOK = '''
 
@@ -27,6 +27,11 @@ BRINGS = {
     "link": (
         "links of type `$id`",
         "A link of it says `{id: cellar, type: $id, host: 10.0.0.5, port: 4001, lines: […]}`.",
+    ),
+    "payment": (
+        "the payment company `$name`",
+        "An entry of `payments:` says `{id: shop, type: $name, merchant: M1, key: !secret $name, url: https://…}`;\n"
+        "with `sandbox: 127.0.0.1:8801` in place of `url:`, `meterhub simulate` plays the company.",
     ),
 }
 
