@@ -24,7 +24,7 @@ OUTSIDE = {
     "query", "transact", "create", "close", "refund", "query_refund", "_ask", "bill",
 }  # fmt: skip
 """Awaited things that are not of the room itself. The store, the company and the meters of these tests trip at each."""
-WAITING = {"sleep", "wait", "sleep", "to_thread"}
+WAITING = {"wait", "sleep", "to_thread"}
 """Awaited things at which nothing of the outside world happens."""
 
 
