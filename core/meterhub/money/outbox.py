@@ -110,14 +110,14 @@ class Outbox:
 
     async def look(self) -> int | None:
         """Start all rows that are due; returns when the next one will be, None when nothing waits."""
-        rows = await self._store.query("outbox.heads", {"most": LANES + len(self._busy)})
         now_ms = self._clock.now()
-        later = [row["next_ms"] for row in rows if row["next_ms"] > now_ms]
+        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": LANES + len(self._busy)})
+        later = await self._store.query("outbox.next", {"now_ms": now_ms})
         for row in rows:
-            if row["next_ms"] <= now_ms and row["lane"] not in self._busy and len(self._busy) < LANES:
+            if row["lane"] not in self._busy and len(self._busy) < LANES:
                 self._busy.add(row["lane"])
                 self._spawn(f"outbox {row['lane']}", self._carry_out(row))
-        return min(later, default=None)
+        return later[0]["next_ms"] if later else None
 
     async def _carry_out(self, row: Row) -> None:
         try:

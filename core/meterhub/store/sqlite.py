@@ -41,6 +41,9 @@ STALE_AT_ONCE = 200
 class SqliteStore(Store):
     """An open data folder; see ``engine.Store``. Make one with ``await SqliteStore.open(...)``."""
 
+    _writer_type = Writer
+    _synchronous = "FULL"
+
     def __init__(self, data_dir: Path, clock: Clock, zone: tzinfo, queries: Queries, lock: DataLock) -> None:
         self._paths = {HUB: data_dir / HUB, READINGS: data_dir / READINGS}
         self._clock = clock
@@ -73,7 +76,9 @@ class SqliteStore(Store):
         store = cls(data_dir, clock, zone, queries, lock)
         with clock.outside():
             await asyncio.get_running_loop().run_in_executor(store._readers, store._start, data_dir, beside)
-        store._writers = {name: Writer(store._paths[name], conn, clock) for name, conn in store._fresh.items()}
+        store._writers = {
+            name: cls._writer_type(store._paths[name], conn, clock) for name, conn in store._fresh.items()
+        }
         return store
 
     def _start(self, data_dir: Path, beside: bool) -> None:
@@ -89,7 +94,7 @@ class SqliteStore(Store):
             )
         self._fresh: dict[str, sqlite3.Connection] = {}
         try:
-            for name, synchronous, steps in ((HUB, "FULL", HUB_STEPS), (READINGS, "NORMAL", READINGS_STEPS)):
+            for name, synchronous, steps in ((HUB, self._synchronous, HUB_STEPS), (READINGS, "NORMAL", READINGS_STEPS)):
                 conn = self._fresh[name] = connect(self._paths[name], synchronous=synchronous)
                 self._check(conn, self._paths[name], steps, alone)
             if alone:
@@ -232,6 +237,9 @@ class SqliteStore(Store):
                     raise Misuse("a query must not write", hint="use transact()") from error
                 raise translate(error, self._paths[file]) from error
 
+        return await self._read_outside(run)
+
+    async def _read_outside(self, run: Callable[[], T]) -> T:
         with self._clock.outside():
             return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 

@@ -57,7 +57,13 @@ class Writer:
         self.commits = 0
         self.fault = ""
         """Why the latest commit failed, "" after one that did not."""
-        threading.Thread(target=self._work, name=f"writer {path.name}", daemon=True).start()
+        self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name=f"writer {self._path.name}", daemon=True).start()
+
+    def _put(self, job: Job | None) -> None:
+        self._queue.put(job)
 
     async def submit(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``fn(conn)`` in a savepoint and return its result after the commit; raises what it raised."""
@@ -65,7 +71,7 @@ class Writer:
             if self._closed:
                 raise StoreError("the store is closed", where=str(self._path))
             future: asyncio.Future[T] = self._loop.create_future()
-            self._queue.put(Job(fn, future))
+            self._put(Job(fn, future))
             with self._clock.outside():
                 return await future
 
@@ -73,23 +79,26 @@ class Writer:
         """Finish the queue, close the connection and wait for the thread's end."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
+            self._put(None)
         with self._clock.outside():
             await asyncio.shield(self._ended)
 
     def _work(self) -> None:
-        """The thread: take a job, and with it all that wait by then, until the empty job that ends it."""
-        stopping = False
-        while not stopping:
-            job = self._queue.get()
-            if job is None:
-                break
-            group = [job]
-            stopping = self._commit(group)
-            self._tell(self._deliver, group)
-            del job, group  # waiting for the next one must not keep their results
+        """The thread: take what there is until the empty job that ends it."""
+        while self._take():
+            continue
         self._conn.close()
         self._tell(self._ended.set_result, None)
+
+    def _take(self) -> bool:
+        """Carry out a job, and with it all that wait by then; False after the empty job. Keeps no result of them."""
+        job = self._queue.get()
+        if job is None:
+            return False
+        group = [job]
+        stopping = self._commit(group)
+        self._tell(self._deliver, group)
+        return not stopping
 
     def _commit(self, group: list[Job]) -> bool:
         """Carry out the jobs of ``group``, and those that join it, in one commit; True when the thread is to end."""

@@ -30,8 +30,8 @@ class Till:
         self.errors = []
         self.notes = []
 
-    async def open(self, wrap=lambda store: store):
-        self.real = await SqliteStore.open(self.folder, self.clock)
+    async def open(self, wrap=lambda store: store, engine=SqliteStore):
+        self.real = await engine.open(self.folder, self.clock)
         self.store = wrap(self.real)
         self.tasks = Tasks(self.clock, lambda owner, error: self.errors.append((owner, error)))
         outside = Outside(

@@ -5,10 +5,16 @@ values (:operator, :kind, :key, :lane, :payload_json,
     :state, :due_ms, :now_ms) on conflict (kind, key) do nothing;
 
 -- name: outbox.heads
--- The first waiting row of each lane, soonest first.
-select o.* from outbox o where o.state = 'waiting'
+-- The first waiting row of each lane that is due, soonest first.
+select o.* from outbox o where o.state = 'waiting' and o.next_ms <= :now_ms
 and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
 order by o.next_ms limit :most;
+
+-- name: outbox.next
+-- When the next waiting row will be due that is first in its lane.
+select o.next_ms from outbox o where o.state = 'waiting' and o.next_ms > :now_ms
+and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
+order by o.next_ms limit 1;
 
 -- name: outbox.hurry
 -- A waiting row is due now. Its time always changes, so that whoever carries it out sees that it was wanted again.
