@@ -123,7 +123,8 @@ async def test_a_flood_that_lasts_is_told_over_http_until_it_is_over(hub, monkey
         await flood
         await until(lambda: hub.flow.waiting == 0, 60)
         await until_status(get, "ok")
-        assert figure(await get("/metrics"), "meterhub_field_waiting_bytes") == 0
+        while figure(await get("/metrics"), "meterhub_field_waiting_bytes"):  # what the sockets still held comes in
+            await asyncio.sleep(0.02)
         hub.flow.dropped(7, "c1")
         hub.flow.lost(3, "field")
         text = await get("/metrics")
