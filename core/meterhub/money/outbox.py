@@ -61,6 +61,8 @@ class Outbox:
         self._handlers: dict[str, Handler] = {}
         self._busy: set[str] = set()
         self._wake = asyncio.Event()
+        self.fault = ""
+        """Why nothing is carried out at present, "" when all is well."""
 
     def handle(self, kind: str, handler: Handler) -> None:
         """Rows of this kind are carried out by ``handler``."""
@@ -97,7 +99,7 @@ class Outbox:
         tx.execute("outbox.hurry", {"kind": kind, "key": key, "now_ms": self._clock.now()})
 
     async def run(self) -> None:
-        """Carry out rows until cancelled."""
+        """Carry out rows until cancelled; raises ``StoreError`` when the table cannot be read."""
         while True:
             self._wake.clear()
             next_ms = await self.look()
@@ -108,11 +110,23 @@ class Outbox:
             except TimeoutError:
                 continue
 
+    def stand_still(self, error: StoreError) -> None:
+        """Nothing is carried out until a look at the table succeeds; the log hears of it once."""
+        if not self.fault:
+            log.error("money stands still, and is tried again every %d s: %s", STORE_WAIT_S, error)
+        self.fault = error.message
+
+    def _go_on(self) -> None:
+        if self.fault:
+            log.warning("money goes on; it stood still: %s", self.fault)
+        self.fault = ""
+
     async def look(self) -> int | None:
         """Start all rows that are due; returns when the next one will be, None when nothing waits."""
         now_ms = self._clock.now()
         rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": LANES + len(self._busy)})
         later = await self._store.query("outbox.next", {"now_ms": now_ms})
+        self._go_on()
         for row in rows:
             if row["lane"] not in self._busy and len(self._busy) < LANES:
                 self._busy.add(row["lane"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meterhub.clock import Clock
-from meterhub.errors import NotFound
+from meterhub.errors import NotFound, StoreError
 from meterhub.money import approvals
 from meterhub.money.approvals import Deed
 from meterhub.money.asking import Ask
@@ -20,7 +20,7 @@ from meterhub.money.evidence import Evidence, Outcome, Source
 from meterhub.money.follow import DELIVERY
 from meterhub.money.merchants import Merchants
 from meterhub.money.orders import Wish, create_order, new_number
-from meterhub.money.outbox import Outbox
+from meterhub.money.outbox import STORE_WAIT_S, Outbox
 from meterhub.money.paying import EXPIRE, Paying
 from meterhub.money.policy import Policy
 from meterhub.money.proof import Prover
@@ -86,9 +86,19 @@ class Money:
         self.counter = Counter(self, clock, outside.note)
 
     async def run(self) -> None:
-        """Carry out what the outbox holds until cancelled."""
-        await self.prover.begin()
-        await self.outbox.run()
+        """Carry out what the outbox holds until cancelled; a store that fails is waited for."""
+        while True:
+            try:
+                await self.prover.begin()
+                await self.outbox.run()
+            except StoreError as error:
+                self.outbox.stand_still(error)
+                await self._clock.sleep(STORE_WAIT_S)
+
+    @property
+    def fault(self) -> str:
+        """Why nothing is carried out at present, "" when all is well."""
+        return self.outbox.fault
 
     async def order(self, wish: Wish) -> Row:
         """Create an order, or find the one that holds the wish's key; see ``orders.create_order``."""

@@ -30,12 +30,15 @@ MODULES = (api_devices, api_readings, api_actions, api_export, api_import, api_c
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Alive, and since when; no login. ``flooded``: for a while more has come from the field than can be stored."""
+    """Alive, and since when; no login. ``flooded``: for a while more has come from the field than can be stored.
+
+    ``faulty`` names what does not work at present: ``readings``, ``store``, ``money``.
+    """
     rooms = request.app[ROOMS]
-    fault = next((one.fault for one in (rooms.recorder, rooms.store) if one is not None and one.fault), "")
+    faulty = list(rooms.faults())
     flooded = rooms.flow is not None and rooms.flow.lasting()
-    status = "degraded" if fault else "flooded" if flooded else "ok"
-    content = {"status": status, "version": rooms.version, "started_ms": rooms.started_ms}
+    status = "degraded" if faulty else "flooded" if flooded else "ok"
+    content = {"status": status, "version": rooms.version, "started_ms": rooms.started_ms, "faulty": faulty}
     return as_json(content)
 
 

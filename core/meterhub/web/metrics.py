@@ -35,10 +35,14 @@ class HubFigures(Collector):
         info = GaugeMetricFamily("meterhub_info", "The version", labels=["version"])
         info.add_metric([rooms.version], 1)
         yield info
+        faulty = GaugeMetricFamily("meterhub_faulty", "1 for what does not work at present", labels=["part"])
         yield from self._devices()
         yield from self._lines()
         yield from self._recorder()
         yield from self._flow()
+        for part in ("readings", "store", "money"):
+            faulty.add_metric([part], part in rooms.faults())
+        yield faulty
         yield _gauge("meterhub_live_sockets", "Open live sockets", self._live.sockets)
         yield _gauge("meterhub_live_watched", "Things that live sockets watch", self._live.watched)
         plugins = GaugeMetricFamily("meterhub_plugins", "Plugins by state", labels=["state"])

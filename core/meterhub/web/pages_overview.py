@@ -23,6 +23,12 @@ MOST_TROUBLE = 8
 MOST_COLLECTORS = 12
 MOST_RUNS = 6
 SPARK_HEIGHT = 54
+FAULTS = {
+    "readings": mark("Readings cannot be stored; they wait in memory."),
+    "store": mark("Nothing can be stored."),
+    "money": mark("Money stands still: nothing is credited or given back. It is tried again every 30 s."),
+}
+"""What it means that a part does not work."""
 BROUGHT = {
     "register_protocols": mark("Protocols"),
     "register_links": mark("Links"),
@@ -48,6 +54,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
         return site.page(
             request,
             "overview.html",
+            faults=[(texts(FAULTS[part]), texts.said(why)) for part, why in site.rooms.faults().items()],
             day=utc(now_ms).astimezone(site.rooms.zone).strftime("%Y-%m-%d"),
             meters=_meters(site, meters),
             readings=_readings(site.pulse.per_minute()),

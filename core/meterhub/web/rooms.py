@@ -71,6 +71,11 @@ class Rooms:
     messages: MessageDesk | None = None
     live_path: str = "/api/v1/live"
 
+    def faults(self) -> Mapping[str, str]:
+        """What does not work at present, with the reason; empty when all is well."""
+        parts = {"readings": self.recorder, "store": self.store, "money": self.money}
+        return {name: one.fault for name, one in parts.items() if one is not None and one.fault}
+
 
 ErrorPage = Callable[[web.Request, MeterHubError, str], Awaitable[web.StreamResponse]]
 """``error_page(request, error, code)``: an error as a page; ``code`` is what the person can quote."""

@@ -9,6 +9,19 @@ from meterhub.errors import StoreError
 MANY = 1_000_000
 
 
+class Ailing:
+    """A store that answers no question while ``ill``."""
+
+    def __init__(self, store):
+        self._store, self.ill = store, True
+        self.transact = store.transact
+
+    async def query(self, name, params=()):
+        if self.ill:
+            raise StoreError("the disk gave an error", where="hub.db")
+        return await self._store.query(name, params)
+
+
 async def fill(till, pages=1):
     """No page more may be taken, as on a full disk."""
     await till.real.transact(lambda tx: tx.one(f"PRAGMA max_page_count = {pages}"))
@@ -92,3 +105,35 @@ async def test_a_clock_that_jumps_neither_loses_nor_doubles(till, jump_ms):
     assert await till.state(no[:-2]) == "fulfilled"
     assert till.meters.purses["a-101"].ledger == [(1, 5000)]
     assert (await till.books())["meter/a-101-1"] == 5000
+
+
+async def test_money_that_could_not_begin_says_so_and_begins_when_the_file_can_be_written(till, caplog):
+    await till.close()
+    await till.open()
+    await protect(till)
+    await till.until_quiet(1)
+    assert "cannot be written" in till.money.fault
+    assert "money stands still" in caplog.text and "cannot be written" in caplog.text
+    await protect(till, on=False)
+    await all_credited(till, [await paid(till)])
+    assert till.money.fault == ""
+    assert [key for key, *_ in await till.outbox("proof")]
+
+
+async def test_money_whose_table_could_not_be_read_says_so_and_goes_on_later(till, caplog):
+    await till.close()
+    await till.open(Ailing)
+    await till.until_quiet(90)
+    assert till.money.fault == "the disk gave an error"
+    assert caplog.text.count("money stands still") == 1  # once for the whole time, not every half minute
+    till.store.ill = False
+    await till.until_quiet(60)
+    assert till.money.fault == "" and "money goes on" in caplog.text
+    await all_credited(till, [await paid(till)])
+
+
+async def paid(till):
+    """A payment that was told of."""
+    (attempt,) = await started(till, 1)
+    assert (await till.notify(attempt)).body == b"success"
+    return attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from meterhub.clock import Clock
+from meterhub.errors import StoreError
 from meterhub.money.statements import PaymentState
 from meterhub.people.commands import Maintainer
 from meterhub.testing.house import Sim, SimulatedHub, make_site
@@ -246,6 +248,19 @@ async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_orde
     assert "Nothing waits for you" in await page(court, "/cases")
     assert "Done. Thank you." in await page(court, f"/orders/{no}")
     assert (await act(court, no, action="meter.open_circuit", reason="x")).status == 400
+
+
+async def test_money_that_stands_still_is_told_on_the_first_page_and_by_the_health_check(court):
+    await log_in(court)
+    assert "Money stands still" not in await page(court, "/")
+    court.hub.money.outbox.stand_still(StoreError("the disk is full"))
+    html = await page(court, "/")
+    assert "Money stands still" in html and "the disk is full" in html
+    health = json.loads(await page(court, "/healthz"))
+    assert (health["status"], health["faulty"]) == ("degraded", ["money"])
+    assert 'meterhub_faulty{part="money"} 1.0' in await page(court, "/metrics")
+    await court.hub.money.outbox.look()
+    assert "Money stands still" not in await page(court, "/")
 
 
 async def test_whoever_may_not_see_money_does_not(court):
