@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from meterhub.clock import Clock, iso
-from meterhub.errors import Dropped, LinkDown, MeterHubError, NoAnswer
+from meterhub.errors import BadInput, Dropped, LinkDown, MeterHubError, NoAnswer
 from meterhub.field.causes import in_words
 from meterhub.field.dialogue import Dialogue
 from meterhub.field.figures import Figures
@@ -230,14 +230,20 @@ class Intake(ABC):
         """The job is over: count it and call everybody who waits for it."""
         self.figures.jobs += 1
         if error is not None:
-            ours = error if isinstance(error, MeterHubError) else MeterHubError(str(error))
-            self.figures.failed(ours.code)
-            self.standing(job.meter_id).last_error = ours.message
+            self._blame(job, error)
         if job.merge is not None and self._merged.get(job.merge) is job:
             del self._merged[job.merge]
         for one in (job, *job.followers) if job.followers else (job,):
             if not one.over:
                 self._call(one, result, error)
+
+    def _blame(self, job: Job, error: Exception) -> None:
+        """Count an error for the line and the meter; a caller's mistake is neither's."""
+        if isinstance(error, BadInput):
+            return
+        ours = error if isinstance(error, MeterHubError) else MeterHubError(str(error))
+        self.figures.failed(ours.code)
+        self.standing(job.meter_id).last_error = ours.message
 
     def _call(self, job: Job, result: Any, error: Exception | None) -> None:
         job.over = True

@@ -21,7 +21,6 @@ ERROR_WORDS = {
     "bad_frame": mark("spoilt answer"),
     "dropped": mark("too late or cancelled"),
     "misuse": mark("bug of a plugin"),
-    "bad_input": mark("cannot be sent"),
 }
 """Errors by the ``code`` of ``meterhub.errors``; another code is shown as it is."""
 

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from toy import answer, ask, read, request
 
-from meterhub.errors import BadFrame, Dropped, LinkDown, Misuse, NoAnswer, Refused
+from meterhub.errors import BadFrame, BadInput, Dropped, LinkDown, Misuse, NoAnswer, Refused
 from meterhub.field.dialogue import Ask
 from meterhub.field.line import Job, Priority
 from meterhub.field.link import LinkFacts
@@ -389,6 +389,16 @@ async def test_the_dialogues_own_errors_reach_the_caller_with_the_meter(line, wi
     wire.expect().answer(answer(1, 1))
     with pytest.raises(type(error), match="m-1: "):
         await line.run("m-1", "1", "toy", dialogue, priority=Priority.OPERATOR)
+
+
+async def test_a_callers_mistake_is_not_the_last_error_of_the_meter(line, wire):
+    def dialogue():
+        yield from ()
+        raise BadInput("there is no setting colour")
+
+    with pytest.raises(BadInput):
+        await line.run("a", "1", "toy", dialogue, priority=Priority.OPERATOR)
+    assert (line.standing("a").last_error, line.figures.errors) == ("", {})
 
 
 async def test_a_bug_in_a_protocol_is_named_and_the_line_goes_on(line, wire, results, clock, caplog):
