@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from meterhub.clock import Clock
-from meterhub.errors import TooLarge
 from meterhub.messages.desk import MessageDesk
 from meterhub.money.provider import Notice
+from meterhub.web.params import read_raw
 
 MAX_BYTES = 256 * 1024
 
@@ -17,11 +17,7 @@ def set_up(app: web.Application, desk: MessageDesk, clock: Clock) -> None:
 
     async def take(request: web.Request) -> web.Response:
         """Keep what is told of messages that exist; answer in the company's words."""
-        body = await request.content.read(MAX_BYTES + 1)
-        while len(body) <= MAX_BYTES and not request.content.at_eof():
-            body += await request.content.read(MAX_BYTES + 1 - len(body))
-        if len(body) > MAX_BYTES:
-            raise TooLarge("a list of receipts is never so large")
+        body = await read_raw(request, clock, MAX_BYTES)
         headers = {name.lower(): value for name, value in request.headers.items()}
         name, secret = request.match_info["notifier"], request.match_info["secret"]
         answer = await desk.take_receipts(name, secret, Notice(headers, body, clock.now()))

@@ -14,7 +14,8 @@ from typing import Any
 import voluptuous as vol
 from aiohttp import web
 
-from meterhub.errors import BadInput
+from meterhub.clock import Clock
+from meterhub.errors import BadInput, TooLarge
 from meterhub.texts import mark
 from meterhub.web.rooms import ROOMS
 
@@ -105,6 +106,23 @@ async def read_body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise BadInput("the body did not arrive in time", hint=f"{BODY_TIMEOUT_S:.0f} s at most") from None
+
+
+async def read_raw(request: web.Request, clock: Clock, most: int) -> bytes:
+    """The whole body in however many pieces it comes, within half a minute.
+
+    Raises ``TooLarge`` as soon as there are more than ``most`` bytes, ``BadInput`` when the time is over.
+    """
+    found = bytearray()
+    try:
+        async with clock.timeout(BODY_TIMEOUT_S):
+            async for piece in request.content.iter_any():
+                found += piece
+                if len(found) > most:
+                    raise TooLarge(f"the body has more than {most} bytes")
+    except TimeoutError:
+        raise BadInput("the body did not arrive in time", hint=f"{BODY_TIMEOUT_S:.0f} s at most") from None
+    return bytes(found)
 
 
 async def read_json(request: web.Request, schema: vol.Schema) -> dict[str, Any]:

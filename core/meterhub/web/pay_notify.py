@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.errors import MeterHubError, NoticeRejected, TooLarge
 from meterhub.money.provider import Notice
 from meterhub.money.room import Money
+from meterhub.web.params import read_raw
 
 MAX_BYTES = 64 * 1024
 LOG_EVERY_MS = 60_000
@@ -36,9 +37,7 @@ class Notices:
         provider, account = request.match_info["provider"], request.match_info["account"]
         if (request.content_length or 0) > MAX_BYTES:
             raise TooLarge("a notice is never so large")
-        body = await request.content.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
-            raise TooLarge("a notice is never so large")
+        body = await read_raw(request, self._clock, MAX_BYTES)
         headers = {name.lower(): value for name, value in request.headers.items()}
         merchant = self._money.merchants.get(account, provider)
         try:

@@ -9,12 +9,14 @@ from datetime import UTC
 from bank import Company, Meters, Purse, merchant
 
 from meterhub.money.accounts import Opening
+from meterhub.money.evidence import Evidence, Outcome, Source
 from meterhub.money.merchants import Merchants
 from meterhub.money.orders import Wish
 from meterhub.money.paying import Browser
 from meterhub.money.policy import Policy
 from meterhub.money.provider import Notice
 from meterhub.money.room import Money, Outside
+from meterhub.money.statements import PaymentState, PaymentStatement
 from meterhub.money.states import Mode
 from meterhub.store.sqlite import SqliteStore
 from meterhub.tasks import Tasks
@@ -83,6 +85,25 @@ class Till:
         answer = await self.notify(no)
         assert answer.body == b"success"
         return order["no"]
+
+    async def know(self, order):
+        """Make an order of a shown sample as the hub would have it by then."""
+        no, fen, channel = order["out_trade_no"], order["amount_fen"], order["channel"]
+        now_ms = self.clock.now()
+        place = {"operator": "main", "amount_fen": fen, "created_ms": now_ms, "expires_ms": now_ms + 900_000}
+        whose = {"scope": "main", "account": "a-101-1", "meter": "a-101", "client_key": no, "created_by": "tenant"}
+        state = "expired" if order["state"] == "CLOSED" else "paying"
+        payment = {"provider": channel, "merchant": "m", "payment_account": "court", "way": "qr"}
+
+        def write(tx):
+            tx.insert("orders", {**place, **whose, "no": f"O{no}", "state": state})
+            tx.insert("attempts", {**place, **payment, "no": no, "order_no": f"O{no}", "state": "pending"})
+
+        await self.real.transact(write)
+        if order["state"] in ("PAID", "REFUNDED"):
+            statement = PaymentStatement(no, PaymentState.PAID, fen, order["trade_no"], paid_ms=now_ms)
+            outcome = await self.money.settle(Evidence(channel, "m", "court", Source.NOTICE, statement))
+            assert outcome is Outcome.CREDITED
 
     async def rows(self, sql, *params):
         return await self.real.query(sql, list(params))

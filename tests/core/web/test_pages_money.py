@@ -179,6 +179,20 @@ async def test_notices_are_taken_without_login_and_forgeries_leave_no_trace(cour
     assert await court.hub.money.all("cases.open", operator="main", most=9) == []
 
 
+async def test_a_notice_that_comes_in_pieces_is_read_whole(court):
+    no, _ = await ordered(court)
+    court.company.pay(f"{no}00", court.clock.now())
+
+    async def pieces():
+        for piece in (b"paid ", no.encode(), b"00"):
+            yield piece
+            await Clock().sleep(0.05)
+
+    answer = await court.client.post("/pay/notify/acmepay/court", data=pieces())
+    assert (answer.status, await answer.text()) == (200, "success")
+    assert [one["attempt"] for one in await court.hub.store.query("select attempt from payments")] == [f"{no}00"]
+
+
 async def test_energy_that_is_left_is_not_shown_as_money(court):
     estate = court.hub.estate
     meter = estate["a-101"]
