@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.errors import BadInput, Conflict, MeterHubError, Misuse, NotAllowed, NotFound
 from meterhub.invalid import as_bad_input
+from meterhub.occasion import Many
 from meterhub.runs import FINAL, Journal, Run, RunChanged, RunState, content_of
 from meterhub.texts import mark
 
@@ -72,10 +73,6 @@ class System:
     def may(self, permission: str, scope: str) -> bool:
         """Always."""
         return True
-
-
-Many = Callable[[Sequence[Any], Mapping[str, Any], Cause], Awaitable[dict[str, Any]]]
-"""``many(targets, params, cause)``: one summary for all, such as ``{"asked": 60, "answered": 58}``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from meterhub.scheduled_actions import with_actions
 from meterhub.schedules import Schedule, Schedules, StoredDueRows
 from meterhub.store.recorder import Recorder
 from meterhub.store.sqlite import SqliteStore
-from meterhub.tasks import Tasks
+from meterhub.tasks import Spawn, Tasks
 from meterhub.web.rooms import Rooms
 
 DAY_S = 86_400
@@ -68,10 +68,7 @@ def settle() -> None:
 
 
 def load_registry(
-    site: Site,
-    clock: Clock,
-    spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
-    disabled: Iterable[str] = (),
+    site: Site, clock: Clock, spawn: Spawn, disabled: Iterable[str] = ()
 ) -> tuple[Plugins, Registry, list[ConfigError]]:
     """The plugins of a site, what they brought, and the mistakes in their settings and in profiles. Raises nothing."""
     plugins = Plugins(clock, site.hub.data, spawn, site.folder / "plugins")
@@ -85,10 +82,7 @@ def load_registry(
 
 
 def load_plugins(
-    site: Site,
-    clock: Clock,
-    spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
-    disabled: Iterable[str] = (),
+    site: Site, clock: Clock, spawn: Spawn, disabled: Iterable[str] = ()
 ) -> tuple[Plugins, Registry, list[LinkPlan]]:
     """All that must be right before anything starts; raises ``ConfigErrors``."""
     plugins, registry, mistakes = load_registry(site, clock, spawn, disabled)
@@ -100,10 +94,15 @@ def load_plugins(
 
 
 def offered_actions(
-    reader: Reader, lines_of: LinesOf, plugins: Plugins, clock: Clock, finder: Finder | None = None
+    reader: Reader,
+    lines_of: LinesOf,
+    plugins: Plugins,
+    clock: Clock,
+    finder: Finder | None = None,
+    spawn: Spawn | None = None,
 ) -> list[tuple[Plugin | None, Action]]:
     """The core's own actions, then those of the plugins, each with its plugin."""
-    own = [*MeterActions(reader, clock).actions(), *Probing(reader.protocols, lines_of, finder).actions()]
+    own = [*MeterActions(reader, clock, spawn).actions(), *Probing(reader.protocols, lines_of, finder).actions()]
     return [*((None, one) for one in own), *plugins.call("register_actions")]
 
 
@@ -245,7 +244,8 @@ class Hub:
     def _register(self, registry: Registry) -> None:
         self.reader.protocols.update({name: protocol for name, (_, protocol) in registry.protocols.items()})
         finder = Finder(self.estate, self.reader.protocols, self.clock, self.spawn, self.site.hub.operator)
-        for plugin, action in offered_actions(self.reader, self._lines_of, self.plugins, self.clock, finder):
+        offered = offered_actions(self.reader, self._lines_of, self.plugins, self.clock, finder, self.spawn)
+        for plugin, action in offered:
             if plugin is None:
                 self.actions.register(action)
             else:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from meterhub.actions import Actions, System
@@ -20,7 +20,9 @@ from meterhub.bus import Bus
 from meterhub.cause import Cause
 from meterhub.clock import Clock, utc
 from meterhub.errors import MeterHubError
+from meterhub.occasion import Occasion
 from meterhub.store.engine import Store
+from meterhub.tasks import Spawn
 from meterhub.texts import mark
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,13 @@ class DueFinished:
     outcome: Mapping[str, Any]
 
 
+class Claimed(NamedTuple):
+    """The latest occasion that was claimed. ``whole``: it was finished, and nothing of it failed."""
+
+    due_ms: int
+    whole: bool
+
+
 class DueRows(Protocol):
     """Where the occasions are kept."""
 
@@ -66,8 +75,8 @@ class DueRows(Protocol):
     async def finish(self, schedule: str, due_ms: int, outcome: Mapping[str, Any]) -> None:
         """Write how it ended."""
 
-    async def last(self, schedule: str) -> int | None:
-        """The latest occasion that was claimed, in epoch ms."""
+    async def last(self, schedule: str) -> Claimed | None:
+        """The latest occasion that was claimed."""
 
 
 def next_due(schedule: Schedule, after_ms: int) -> int:
@@ -104,7 +113,7 @@ class Schedules:
         actions: Actions,
         rows: DueRows,
         select: Callable[[Mapping[str, Any]], Sequence[Any]],
-        spawn: Callable[[str, Coroutine[Any, Any, Any]], Any],
+        spawn: Spawn,
     ) -> None:
         self._bus = bus
         self._clock = clock
@@ -139,7 +148,7 @@ class Schedules:
             self._next[schedule.id] = next_due(schedule, now)
             missed = await self._missed(schedule, now)
             if missed is not None:
-                self._fire(schedule, missed)
+                self._fire(schedule, *missed)
         self._set_alarm()
 
     def stop(self) -> None:
@@ -148,20 +157,30 @@ class Schedules:
             self._timer.cancel()
             self._timer = None
 
-    async def _missed(self, schedule: Schedule, now_ms: int) -> int | None:
-        """The latest occasion that passed while the hub was down, when it should be caught up."""
+    async def _missed(self, schedule: Schedule, now_ms: int) -> tuple[int, bool] | None:
+        """The latest occasion, when it passed while the hub was down and should be caught up.
+
+        With True: it was claimed, and the stop cut it off; only reads go on then, since they do nothing twice.
+        """
         last = await self._rows.last(schedule.id)
         if schedule.catch_up != "once" or last is None:
             return None
-        due = next_due(schedule, last)
+        due = next_due(schedule, last.due_ms)
         if due > now_ms:
-            return None
+            return None if last.whole or not self._resumes(schedule) else (last.due_ms, True)
         if schedule.every_s:
             step_ms = schedule.every_s * 1000
-            return now_ms // step_ms * step_ms
+            return now_ms // step_ms * step_ms, False
         while (later := next_due(schedule, due)) <= now_ms:
             due = later
-        return due
+        return due, False
+
+    def _resumes(self, schedule: Schedule) -> bool:
+        try:
+            action = self._actions.get(schedule.action)
+        except MeterHubError:
+            return False
+        return action.many is not None and not action.durable
 
     def _set_alarm(self) -> None:
         if self._timer is not None:
@@ -180,11 +199,11 @@ class Schedules:
                 self._fire(schedule, due_ms)
         self._set_alarm()
 
-    def _fire(self, schedule: Schedule, due_ms: int) -> None:
-        self._spawn(f"schedule {schedule.id}", self._carry_out(schedule, due_ms))
+    def _fire(self, schedule: Schedule, due_ms: int, claimed: bool = False) -> None:
+        self._spawn(f"schedule {schedule.id}", self._carry_out(schedule, due_ms, claimed))
 
-    async def _carry_out(self, schedule: Schedule, due_ms: int) -> None:
-        if not await self._rows.claim(schedule.id, due_ms):
+    async def _carry_out(self, schedule: Schedule, due_ms: int, claimed: bool) -> None:
+        if not claimed and not await self._rows.claim(schedule.id, due_ms):
             return
         if schedule.id in self._busy:
             outcome: Mapping[str, Any] = {"skipped": mark("the occasion before is still running")}
@@ -194,9 +213,22 @@ class Schedules:
                 outcome = await self._run(schedule, due_ms)
             finally:
                 self._busy.discard(schedule.id)
-        self._last[schedule.id] = (due_ms, outcome)
-        await self._rows.finish(schedule.id, due_ms, outcome)
-        self._bus.emit(DueFinished(schedule, due_ms, outcome))
+        await self._note(schedule, due_ms, outcome)
+
+    async def _note(self, schedule: Schedule, due_ms: int, outcome: Mapping[str, Any]) -> None:
+        """Keep the outcome, and tell it when it is the last word."""
+        said = {key: value for key, value in outcome.items() if key != "open"}
+        if due_ms >= self._last.get(schedule.id, (0,))[0]:
+            self._last[schedule.id] = (due_ms, said)
+        await self._rows.finish(schedule.id, due_ms, said)
+        if not outcome.get("open"):
+            self._bus.emit(DueFinished(schedule, due_ms, said))
+
+    def _occasion(self, schedule: Schedule, due_ms: int) -> Occasion:
+        def tell(outcome: Mapping[str, Any]) -> None:
+            self._spawn(f"schedule {schedule.id}", self._note(schedule, due_ms, outcome))
+
+        return Occasion(due_ms, next_due(schedule, max(due_ms, self._clock.now())), tell)
 
     async def _run(self, schedule: Schedule, due_ms: int) -> Mapping[str, Any]:
         actor = System(f"schedule:{schedule.id}")
@@ -205,7 +237,7 @@ class Schedules:
             action = self._actions.get(schedule.action)
             targets = self._select(schedule.target)
             if action.many is not None:
-                return await action.many(targets, schedule.params, cause)
+                return await action.many(targets, schedule.params, cause, self._occasion(schedule, due_ms))
             runs = [
                 await self._actions.call(
                     action.name,
@@ -249,7 +281,10 @@ class StoredDueRows:
         }
         await self._store.transact(lambda tx: tx.execute("finish_due", params))
 
-    async def last(self, schedule: str) -> int | None:
+    async def last(self, schedule: str) -> Claimed | None:
         """The latest claimed occasion."""
-        rows = await self._store.query("last_due", {"schedule": schedule})
-        return rows[0]["due_ms"] if rows else None
+        for row in await self._store.query("last_due", {"schedule": schedule}):
+            outcome = json.loads(row["detail"] or "{}")
+            whole = row["state"] == "finished" and not outcome.get("failed") and not outcome.get("missing")
+            return Claimed(row["due_ms"], whole)
+        return None

@@ -154,7 +154,7 @@ async def _begin(hub: Hub, address: str, seed: int | None) -> None:
     if seed is not None:
         await remember(hub, seed)
     if sweep is not None:
-        await sweep(hub.select({"all": "meters"}), {}, Cause("start", "demo"))
+        await sweep(hub.select({"all": "meters"}), {}, Cause("start", "demo"), None)
 
 
 async def _login_link(hub: Hub) -> str:

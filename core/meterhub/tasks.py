@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
 
 from meterhub.clock import Clock
 from meterhub.errors import MeterHubError
 
 log = logging.getLogger(__name__)
+
+Spawn: TypeAlias = Callable[[str, Coroutine[Any, Any, Any]], Any]
+"""``spawn(owner, coroutine)`` runs a coroutine in the background on behalf of ``owner``."""
 
 
 class Tasks:

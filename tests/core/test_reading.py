@@ -100,7 +100,8 @@ async def test_a_sweep_tells_its_listeners_once_per_meter_and_says_what_came_of_
     bus.on(StatesChanged, lambda message: news.append((message.device.id, len(message.changes))))
     outcome = await MeterActions(reader, clock).sweep(list(estate.values()), {}, Cause("schedule", "s"))
     assert news == [("a-1", 2), ("a-2", 2)]
-    assert outcome == {"asked": 3, "answered": 2, "failed": {"no_answer": 1}}
+    missing = {"a-3": "no answer in time, asked 2 times"}
+    assert outcome == {"asked": 3, "answered": 2, "failed": {"no_answer": 1}, "missing": missing}
 
 
 async def test_a_sweep_leaves_out_what_is_not_worth_reading_yet(reader, estate, bus, clock):

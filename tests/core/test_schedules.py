@@ -34,7 +34,7 @@ def make(clock, store, tasks):
         bus = Bus()
         actions = Actions(bus, clock, NoJournal(), lambda _: None, tasks.spawn)
 
-        async def many(targets, params, cause):
+        async def many(targets, params, cause, occasion):
             return {"asked": len(targets)}
 
         actions.register(

@@ -219,13 +219,26 @@ class Reader:
             )
         return tuple([index[key] for key in (wanted or points)])
 
-    def due(self, device: Device) -> tuple[int, ...]:
-        """The places of the entities that a sweep should read now, by their ``refresh_s``."""
+    def due(self, device: Device, since_ms: int = 0, next_ms: int = 0) -> tuple[int, ...]:
+        """The places of the entities that a sweep should read now, by their ``refresh_s``.
+
+        A sweep of an occasion names it, and the next one: it reads what has not come since and would be older than
+        it may be before the next. So a value that came late does not cost the next slot its own.
+        """
         profile, entities = device.profile, device.entities
         refresh = self._refresh.get(profile)
         if refresh is None:
             places = [(profile.index[key], profile.entities[profile.index[key]].refresh_s) for key in profile.points]
             refresh = self._refresh[profile] = tuple([(place, s * 1000 - SLACK_MS) for place, s in places])
+        if next_ms:
+            return tuple(
+                [
+                    place
+                    for place, age_ms in refresh
+                    if (state := entities[place].state) is None
+                    or (state.received_ms < since_ms and next_ms - state.received_ms > age_ms + SLACK_MS)
+                ]
+            )
         now = self._clock.now()
         return tuple(
             [

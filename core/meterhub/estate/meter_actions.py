@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,23 +11,22 @@ from meterhub.actions import Action, Call
 from meterhub.cause import Cause
 from meterhub.clock import Clock
 from meterhub.devices.device import Device
-from meterhub.devices.reader import Poll, Reader, explain
-from meterhub.errors import MeterHubError, Refused
+from meterhub.devices.reader import Reader, explain
+from meterhub.errors import Refused
 from meterhub.estate.meter_commands import COMMANDS, Command
+from meterhub.estate.sweeping import Sweep
 from meterhub.field.line import Priority
-
-SWEEP_DEADLINE_S = 900.0
-"""A scheduled read that could not be sent within a quarter of an hour is stale: the next sweep replaces it."""
-AT_ONCE = 64
-"""Reads that a sweep begins before others get their turn of the loop: some 5 ms."""
+from meterhub.occasion import Occasion
+from meterhub.tasks import Spawn
 
 
 class MeterActions:
-    """The handlers of the ``meter.*`` actions."""
+    """The handlers of the ``meter.*`` actions. ``spawn`` runs what goes on after a sweep."""
 
-    def __init__(self, reader: Reader, clock: Clock) -> None:
+    def __init__(self, reader: Reader, clock: Clock, spawn: Spawn | None = None) -> None:
         self._reader = reader
         self._clock = clock
+        self._spawn = spawn
 
     def actions(self) -> list[Action]:
         """The actions to register."""
@@ -111,35 +109,20 @@ class MeterActions:
             hint=f"the line is back at {line.config.baud} baud; whether the meter is, its status tells",
         )
 
-    async def sweep(self, devices: Sequence[Device], params: Mapping[str, Any], cause: Cause) -> dict[str, Any]:
-        """Read many meters at schedule priority; every line works through its own in parallel."""
-        outcome: dict[str, Any] = {"asked": len(devices), "answered": 0, "failed": {}}
-        waiting = len(devices)
-        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def sweep(
+        self, devices: Sequence[Device], params: Mapping[str, Any], cause: Cause, occasion: Occasion | None = None
+    ) -> dict[str, Any]:
+        """Read many meters at schedule priority; at an occasion, whoever is missing is asked again until the next."""
+        sweep = Sweep(self._reader, self._clock, params.get("entities") or (), cause, occasion)
+        await sweep.read(devices)
+        if sweep.complete or occasion is None or self._spawn is None:
+            return sweep.outcome
+        self._spawn("catching up", self._catch_up(sweep, occasion))
+        return {**sweep.outcome, "open": True}
 
-        def done(poll: Poll) -> None:
-            nonlocal waiting
-            waiting -= 1
-            if poll.error is None:
-                outcome["answered"] += 1
-            else:
-                word = poll.error.code if isinstance(poll.error, MeterHubError) else "error"
-                outcome["failed"][word] = outcome["failed"].get(word, 0) + 1
-            if waiting == 0 and not finished.done():
-                finished.set_result(None)
-
-        keys = params.get("entities") or ()
-        for number, device in enumerate(devices):
-            if number % AT_ONCE == AT_ONCE - 1:
-                await self._clock.sleep(0)
-            places = self._reader.indexes(device, keys) if keys else self._reader.due(device)
-            if places:
-                self._reader.poll(device, places, done, deadline_s=SWEEP_DEADLINE_S, cause=cause)
-            else:
-                done(Poll(device))
-        if devices:
-            await finished
-        return outcome
+    async def _catch_up(self, sweep: Sweep, occasion: Occasion) -> None:
+        await sweep.catch_up()
+        occasion.tell(sweep.outcome)
 
 
 def _priority(permission: str) -> Priority:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,7 +60,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
             readings=_readings(site.pulse.per_minute()),
             collectors=await _collectors(site, collectors[:MOST_COLLECTORS], texts, now_ms),
             trouble=_trouble(site, meters, texts),
-            schedules=_schedules(site, texts),
+            schedules=_schedules(site, request, texts),
             runs=_runs(site, request, texts),
         )
 
@@ -146,12 +146,14 @@ def _cause(site: Site, status: str, detail: str, line: str, found: Sequence[Devi
     return {**one, "id": "", "name": name, "href": f"/{site.meters_list}?{query}"}
 
 
-def _schedules(site: Site, texts: Texts) -> list[dict[str, Any]]:
+def _schedules(site: Site, request: web.Request, texts: Texts) -> list[dict[str, Any]]:
     known = site.rooms.schedules
-    return [_schedule(site, known, one, texts) for one in known] if known is not None else []
+    return [_schedule(site, request, known, one, texts) for one in known] if known is not None else []
 
 
-def _schedule(site: Site, schedules: Schedules, schedule: Schedule, texts: Texts) -> dict[str, Any]:
+def _schedule(
+    site: Site, request: web.Request, schedules: Schedules, schedule: Schedule, texts: Texts
+) -> dict[str, Any]:
     action = next((one for one in site.rooms.actions if one.name == schedule.action), None)
     last = schedules.last(schedule.id)
     return {
@@ -160,7 +162,14 @@ def _schedule(site: Site, schedules: Schedules, schedule: Schedule, texts: Texts
         "action": texts.pick(action.title) if action is not None else schedule.action,
         "next_ms": schedules.next_ms(schedule.id),
         "last": _outcome(last[1], texts) if last is not None else "",
+        "missing": _missing(site, request, last[1].get("missing", {}), texts) if last is not None else [],
     }
+
+
+def _missing(site: Site, request: web.Request, missing: Mapping[str, str], texts: Texts) -> list[dict[str, Any]]:
+    """Who was not read at the last occasion, and why."""
+    seen = [(site.may_see(request, meter_id), why) for meter_id, why in missing.items()]
+    return [{"id": one.id, "name": one.name or one.id, "why": texts.said(why)} for one, why in seen if one is not None]
 
 
 def every_words(every_s: int, texts: Texts) -> str:

@@ -110,7 +110,9 @@ async def test_a_meter_that_dies_says_since_when_and_comes_back(hub, sim, clock)
     sim.silence("m-7")
     await clock.advance(900)
     assert meter.status == "no_answer" and "no answer" in meter.detail
-    assert home.schedules.last("sweep")[1] == {"asked": METERS, "answered": METERS - 1, "failed": {"no_answer": 1}}
+    outcome = home.schedules.last("sweep")[1]
+    assert (outcome["asked"], outcome["answered"], outcome["failed"]) == (METERS, METERS - 1, {"no_answer": 1})
+    assert outcome["missing"] == {"m-7": "no answer in time, asked 3 times"}
     old = home.estate.entity("m-7.energy_total").state
     assert old.value is not None and clock.now() - old.measured_ms > 900_000, "the last value stays, with its age"
     sim.revive("m-7")

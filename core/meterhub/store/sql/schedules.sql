@@ -10,4 +10,4 @@ where schedule = :schedule and due_ms = :due_ms;
 
 -- name: last_due
 -- The latest occasion of a schedule that was claimed.
-select max(due_ms) as due_ms from due where schedule = :schedule;
+select due_ms, state, detail from due where schedule = :schedule order by due_ms desc limit 1;
