@@ -136,6 +136,12 @@ async def test_the_overview_counts_and_each_count_leads_to_its_list(estate):
         assert listed.count("<tr>") - 1 == count
 
 
+async def test_the_hour_of_readings_is_marked_by_the_clock_even_across_midnight(estate):
+    await log_in(estate)
+    axis = re.search(r'class="axis">(.*?)</div>', await page(estate, "/")).group(1)
+    assert re.fullmatch(r"<span>\d\d:\d\d</span><span>\d\d:\d\d</span><span>now</span>", axis)
+
+
 async def test_meters_that_share_a_cause_stand_in_one_line(estate):
     await log_in(estate)
     html = await page(estate, "/")
