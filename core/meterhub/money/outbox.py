@@ -124,11 +124,12 @@ class Outbox:
     async def look(self) -> int | None:
         """Start all rows that are due; returns when the next one will be, None when nothing waits."""
         now_ms = self._clock.now()
-        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": LANES + len(self._busy)})
+        ending = set(self._busy)  # their rows may be read as they were before their end was written
+        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": LANES + len(ending)})
         later = await self._store.query("outbox.next", {"now_ms": now_ms})
         self._go_on()
         for row in rows:
-            if row["lane"] not in self._busy and len(self._busy) < LANES:
+            if row["lane"] not in ending | self._busy and len(self._busy) < LANES:
                 self._busy.add(row["lane"])
                 self._spawn(f"outbox {row['lane']}", self._carry_out(row))
         return later[0]["next_ms"] if later else None

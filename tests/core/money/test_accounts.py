@@ -255,6 +255,37 @@ async def test_the_outbox_outlives_handlers_that_fail_and_those_that_are_gone(ti
     assert "plugin" in row["error"]
 
 
+async def test_what_is_done_while_the_table_is_read_is_not_done_again(till):
+    """A message would be sent twice: the table was read before its row was marked, and its lane is free after."""
+
+    class SlowReading:
+        def __init__(self, store):
+            self.transact = store.transact
+            self._read = store.query
+
+        async def query(self, name, params=()):
+            rows = await self._read(name, params)
+            if name == "outbox.heads":
+                await till.clock.sleep(2)
+            return rows
+
+    await till.close()
+    await till.open(wrap=SlowReading)
+    outbox = till.money.outbox
+    sent = []
+
+    async def handler(row):
+        sent.append(row["key"])
+        outbox.wake()
+        await till.clock.sleep(1)
+
+    outbox.handle("odd", handler)
+    await till.real.transact(lambda tx: outbox.put(tx, "odd", "1", "x", {}, operator="main"))
+    outbox.wake()
+    await till.until_quiet(60)
+    assert sent == ["1"]
+
+
 async def test_a_wish_of_a_parked_row_to_be_looked_at_is_not_lost(till):
     outbox = till.money.outbox
     looks = []
