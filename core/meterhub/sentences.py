@@ -15,6 +15,9 @@ from typing import NamedTuple
 FIELD = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 """A value within a text. Other braces, as in an example of JSON, are just braces."""
 
+ERROR = re.compile(r"(?P<where>(?:[^\s:]+: )?)(?P<message>.+?)(?: \((?P<hint>.+)\))?", re.DOTALL)
+"""How ``str(error)`` puts a place before an error's sentence and its hint behind it."""
+
 MAX_SENTENCE = 2000
 """Longer texts are no sentences of ours, and not searched."""
 MAX_KNOWN = 5000
@@ -46,8 +49,18 @@ class Sentences:
         if known is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            known = self._known[sentence] = self._translated(sentence)
+            known = self._known[sentence] = self._told(sentence)
         return known
+
+    def _told(self, sentence: str) -> str:
+        """A sentence of the catalogue, or an error's with its place and its hint."""
+        found = ERROR.fullmatch(sentence) if sentence not in self._exact and len(sentence) <= MAX_SENTENCE else None
+        if found is None or not (found["where"] or found["hint"]):
+            return self._translated(sentence)
+        message = self._translated(found["message"])
+        if message == found["message"]:
+            return self._translated(sentence)
+        return f"{found['where']}{message}" + (f" ({self._translated(found['hint'])})" if found["hint"] else "")
 
     def _translated(self, sentence: str) -> str:
         exact = self._exact.get(sentence)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from meterhub import texts
 from meterhub.errors import NoAnswer
 from meterhub.field.causes import in_words
 from meterhub.sentences import FIELD, Sentences
 from meterhub.texts import texts_for
+from meterhub_alipay.outcomes import error_of as alipay
+from meterhub_wechat.outcomes import error_of as wechat
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUES = [*ROOT.glob("core/meterhub/locale/zh_CN/*/*.mo"), *ROOT.glob("plugins/*/meterhub_*/locale/zh_CN/*/*.mo")]
@@ -20,6 +23,31 @@ def test_a_sentence_with_values_is_told_with_its_values_and_a_cause_within_it_to
     said = texts_for("zh-CN").said
     assert said(NoAnswer("no answer in time, asked 3 times").message) == "超时无应答，已询问 3 次"
     assert said(f"the connection was lost: {in_words('closed')}") == "连接中断：对方关闭了连接"
+
+
+def test_an_error_as_it_is_kept_is_told_with_its_place_and_its_hint():
+    said = texts_for("zh-CN").said
+    error = NoAnswer("no answer in time, asked 3 times", where="a-101", hint="read the meter before trying again")
+    assert said(str(error)) == "a-101: 超时无应答，已询问 3 次 (重试前请先抄读表计)"
+    assert said("court: no answer in time, asked 3 times") == "court: 超时无应答，已询问 3 次"
+    assert said("court: a cat (it sat)") == "court: a cat (it sat)"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (alipay({"code": "40004", "sub_code": "ACQ.TRADE_NOT_EXIST"}, "a"), "支付宝答复 ACQ.TRADE_NOT_EXIST"),
+        (wechat(404, b'{"code": "ORDER_NOT_EXIST"}', "w"), "微信支付答复 404 ORDER_NOT_EXIST"),
+        (wechat(502, b"", "w"), "微信支付答复 502"),
+    ],
+)
+def test_what_a_company_answered_is_told_in_the_readers_language(monkeypatch, refusal, told):
+    monkeypatch.setattr(texts, "_folders", dict(texts._folders))
+    for name in ("alipay", "wechat"):
+        texts.add(ROOT / "plugins" / name / f"meterhub_{name}" / "locale", f"meterhub_{name}")
+    assert texts_for("zh-CN").said(str(refusal)).partition(": ")[2] == told
+    monkeypatch.undo()
+    texts_for.cache_clear()
 
 
 def test_english_and_what_no_text_fits_stay_as_they_are():

@@ -102,18 +102,20 @@ class Books:
         self._refund("refund_done", refund, ledger.REFUNDS_PAYABLE, _clearing(payment))
 
     def charged(self, account: Row, ref: str, fen: int) -> None:
-        """What was used is paid out of the credit, the rest is owed; ``ref`` names the charge for ever."""
-        known = self.tx.all("ledger.charge", {"operator": self.operator, "ref": ref})
+        """What was used is paid out of the credit, the rest is owed; ``ref`` names a charge of the account for ever."""
+        name = account["id"]
+        book, owed, earned = ledger.prepaid(name), ledger.receivable(name), ledger.revenue(account["utility"])
+        wanted = {"operator": self.operator, "ref": ref, "account": name, "prepaid": book, "receivable": owed}
+        known = self.tx.all("ledger.charge", wanted)
         if known:
             if sum(line["fen"] for line in known) != fen:
                 raise Conflict(f"the charge {ref} was booked with another amount", where=account["id"])
             return
-        book, earned = ledger.prepaid(account["id"]), ledger.revenue(account["utility"])
         here = 0 if account["mode"] == Mode.POSTPAID else min(ledger.balance(self.tx, self.operator, book), fen)
         if here:
-            self._post("charge", ref, book, earned, here, "")
+            self._post("charge", f"{name}/{ref}", book, earned, here, "")
         if fen > here:
-            self._post("charge_owed", ref, ledger.receivable(account["id"]), earned, fen - here, "")
+            self._post("charge_owed", f"{name}/{ref}", owed, earned, fen - here, "")
 
     def fee(self, provider: str, merchant: str, ref: str, fen: int) -> None:
         """What the company kept (or, below zero, gave back) for a payment or refund of its bill."""

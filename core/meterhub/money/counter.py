@@ -209,7 +209,7 @@ class Counter:
 
         def write(tx: Transaction) -> Row:
             account = accounts.charge(tx, account_id, ref, fen, self._clock.now())
-            check_supply(tx, account, f"charge/{ref}", self._till.outbox)
+            check_supply(tx, account, f"charge/{account_id}/{ref}", self._till.outbox)
             if by:
                 self._note(tx, "money.charge", account_id, by, {"amount_fen": fen, "ref": ref, "reason": reason})
             return account

@@ -142,6 +142,7 @@ def page(title: str, body: str) -> web.Response:
     """A page of a sandbox; ``body`` is markup whose texts are escaped."""
     text = (
         f'<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<link rel="icon" href="data:,">'
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{body}</html>"
     )
     return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})

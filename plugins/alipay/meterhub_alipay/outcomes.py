@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meterhub.errors import ProviderError, ProviderRefused, ProviderUnknown
+from meterhub.texts import mark
 
 OK = "10000"
 IN_PROGRESS = "10003"
@@ -25,7 +26,8 @@ def error_of(content: Mapping[str, Any], where: str) -> ProviderError | None:
     code, reason = str(content.get("code", "")), reason_of(content)
     if code == OK and not content.get("sub_code"):
         return None
-    words = f"Alipay answered {content.get('sub_code') or code}"
+    answer = content.get("sub_code") or code
+    words = mark(f"Alipay answered {answer}")
     told = content.get("sub_msg") or content.get("msg") or ""
     hint = str(told)[:200]
     if code == IN_PROGRESS or code in BUSY_CODES or reason.endswith(BUSY_REASONS) or reason == DONE_ALREADY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meterhub.errors import NotGenuine, ProviderError, ProviderRefused, ProviderUnknown
+from meterhub.texts import mark
 from meterhub_wechat.crypto import read_object
 
 BUSY = {
@@ -26,7 +27,7 @@ def error_of(status: int, body: bytes, where: str) -> ProviderError | None:
     if status == 202:
         return ProviderUnknown("WeChat Pay took the request and has not carried it out yet", where=where)
     code, message = _told(body)
-    words = f"WeChat Pay answered {status} {code}".rstrip()
+    words = mark(f"WeChat Pay answered {status} {code}") if code else mark(f"WeChat Pay answered {status}")
     if 400 <= status < 500 and status != 429 and code and code not in BUSY:
         return ProviderRefused(words, reply=code, where=where, hint=message)
     return ProviderUnknown(words, where=where, hint=message)

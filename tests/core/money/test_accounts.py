@@ -9,6 +9,7 @@ from bank import Company, merchant
 
 from meterhub.clock import utc
 from meterhub.errors import BadInput, ConfigError, Conflict, NotFound, ProviderRefused, TooMany
+from meterhub.money import ledger
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again
 from meterhub.money.paying import Paying
@@ -89,6 +90,24 @@ async def test_a_charge_has_one_effect_and_a_meter_is_not_charged_here(till):
         await till.money.counter.charge("a-101-1", "day/1", 6001)
     with pytest.raises(Conflict, match="itself"):
         await till.money.counter.charge("a-102-1", "day/1", 100)
+
+
+async def test_two_accounts_are_charged_under_the_same_name(till):
+    for meter in ("a-101", "a-102"):
+        await till.account(meter, mode=Mode.POSTPAID)
+        await till.money.counter.charge(f"{meter}-1", "november", 6000)
+    books = await till.books()
+    assert (books["receivable/a-101-1"], books["receivable/a-102-1"]) == (-6000, -6000)
+    assert books["revenue/energy"] == 12000
+    assert len(await till.outbox("supply")) == 2
+
+
+async def test_a_charge_booked_under_its_bare_name_by_an_older_hub_is_not_booked_again(till):
+    await till.account(mode=Mode.POSTPAID)
+    line = ledger.Line("charge_owed", "november", "receivable/a-101-1", "revenue/energy", 6000)
+    await till.real.transact(lambda tx: ledger.post(tx, line, operator="main", at_ms=0, cause=""))
+    await till.money.counter.charge("a-101-1", "november", 6000)
+    assert (await till.books())["revenue/energy"] == 6000
 
 
 async def test_debt_is_paid_first(till):

@@ -12,8 +12,9 @@ insert into book_balances (operator, book, fen, guarded) values (:operator, :boo
 on conflict (operator, book) do update set fen = excluded.fen;
 
 -- name: ledger.charge
--- The lines of a charge: what credit covered, and what is owed.
-select * from ledger where operator = :operator and kind in ('charge', 'charge_owed') and ref = :ref;
+-- The lines of a charge: what credit covered, and what is owed. Older lines do not name the account in their ref.
+select * from ledger where operator = :operator and kind in ('charge', 'charge_owed')
+and ref in (:ref, :account || '/' || :ref) and source in (:prepaid, :receivable);
 
 -- name: ledger.of_order
 -- All lines that an order caused, oldest first.
