@@ -135,7 +135,7 @@ class Collector:
         """
         sessions = self.sessions
         older = sessions[line]
-        first = not any(one is not None and one is not older for one in sessions)
+        first = len(sessions) == 1 or not any(one is not None and one is not older for one in sessions)
         if older is not None:
             older.hand_over()
             if first:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
 import ssl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from meterhub.descriptors import for_callers
@@ -26,7 +27,7 @@ Admit = Callable[[tuple[Any, ...]], asyncio.Protocol | None]
 """The protocol for a caller's address, or None to refuse it."""
 
 
-def set_up(sock: socket.socket) -> None:
+def set_up(sock: socket.SocketType) -> None:
     """No delay, bounded room for what comes, and the kernel notices a dead peer within about two minutes."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -56,7 +57,10 @@ class Door:
         self._tls = tls
         self._most = 0
         self._socket: socket.socket | None = None
+        self._opening: list[Coroutine[Any, Any, Any]] = []
+        """Connections of this turn; a task for each would cost as much as the registration that follows."""
         self._welcoming: set[asyncio.Task[Any]] = set()
+        """Those who still shake hands by TLS."""
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -65,8 +69,8 @@ class Door:
 
     def open(self, host: str, port: int) -> None:
         """Listen. Raises ``OSError``."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=self._family, backlog=BACKLOG)
         self._socket.setblocking(False)
         self._most = for_callers()
         set_up(self._socket)  # on Linux those that it accepts inherit it: six system calls less for each
@@ -79,10 +83,17 @@ class Door:
 
     def _accept(self) -> None:
         """Take what waits at the door."""
-        assert self._socket is not None
+        self._take_callers()
+        opening, self._opening = self._opening, []
+        if opening:
+            asyncio.get_running_loop().call_soon(_opened, opening)
+
+    def _take_callers(self) -> None:
+        listener = self._socket
+        assert listener is not None
         for _ in range(ACCEPTS_PER_TURN):
             try:
-                sock, address = self._socket.accept()
+                descriptor, address = listener._accept()  # type: ignore[attr-defined]  # what accept() does before its enums
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:
@@ -90,7 +101,8 @@ class Door:
             except OSError as error:
                 self._shut(error)
                 return
-            crowded = sock.fileno() >= self._most
+            sock = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
+            crowded = descriptor >= self._most
             if crowded and not self._make_room():
                 sock.close()
                 self._shut(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
@@ -105,30 +117,26 @@ class Door:
         asyncio.get_running_loop().remove_reader(self._socket)
         self._full(error)
 
-    def _let_in(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
-        sock.setblocking(False)
+    def _let_in(self, sock: socket.SocketType, address: tuple[Any, ...]) -> None:
         guest = self._admit(address)
         if guest is None:
             sock.close()
             return
-        task = asyncio.get_running_loop().create_task(self._welcome(sock, guest))
-        self._welcoming.add(task)
-        task.add_done_callback(self._welcoming.discard)
-
-    async def _welcome(self, sock: socket.socket, guest: asyncio.Protocol) -> None:
+        if not INHERITED:
+            set_up(sock)
         loop = asyncio.get_running_loop()
+        if self._tls is not None:
+            task = loop.create_task(_shake_hands(loop, self._tls, sock, guest))
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+            return
+        opening = loop.connect_accepted_socket(lambda: guest, sock)  # type: ignore[arg-type]
         try:
-            if not INHERITED:
-                set_up(sock)
-            if self._tls is None:
-                await loop.connect_accepted_socket(lambda: guest, sock)
-            else:
-                await loop.connect_accepted_socket(
-                    lambda: guest, sock, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S
-                )
-        except OSError as error:  # ssl.SSLError among them
-            sock.close()
-            guest.connection_lost(error)
+            opening.send(None)  # opens it; all that is left is to wait for ``connection_made``
+        except OSError as error:
+            _fail(sock, guest, error)
+        else:
+            self._opening.append(opening)
 
     def close(self) -> None:
         """Stop listening."""
@@ -138,3 +146,24 @@ class Door:
             self._socket = None
         for task in list(self._welcoming):
             task.cancel()
+
+
+def _opened(opening: list[Coroutine[Any, Any, Any]]) -> None:
+    """``connection_made`` has been called on each: nothing is left to wait for."""
+    for one in opening:
+        with contextlib.suppress(StopIteration):
+            one.send(None)
+
+
+async def _shake_hands(
+    loop: asyncio.AbstractEventLoop, tls: ssl.SSLContext, sock: socket.SocketType, guest: asyncio.Protocol
+) -> None:
+    try:
+        await loop.connect_accepted_socket(lambda: guest, sock, ssl=tls, ssl_handshake_timeout=HANDSHAKE_S)  # type: ignore[arg-type]
+    except OSError as error:  # ssl.SSLError among them
+        _fail(sock, guest, error)
+
+
+def _fail(sock: socket.SocketType, guest: asyncio.Protocol, error: OSError) -> None:
+    sock.close()
+    guest.connection_lost(error)

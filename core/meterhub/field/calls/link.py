@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -72,7 +71,8 @@ class CallLink(Link):
         self._connections: set[Connection] = set()
         self._unnamed: dict[Connection, float] = {}
         """Callers not yet named, the oldest first, with the time when their patience ends."""
-        self._callers: Counter[str] = Counter()
+        self._callers: dict[str, int] = {}
+        """How many of them call from each address."""
         self._held: set[Connection] = set()
         self._full_at = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -170,14 +170,14 @@ class CallLink(Link):
         if settings.allow and not any(ip_address(address[0].partition("%")[0]) in one for one in settings.allow):
             self.host.stranger(f"{address[0]}:{address[1]}", b"", "not from an address that is allowed")
             return None
-        if self._callers[address[0]] >= settings.per_address:
+        if self._callers.get(address[0], 0) >= settings.per_address:
             self.host.stranger(f"{address[0]}:{address[1]}", b"", "too many callers without a name from there")
             return None
         if len(self._unnamed) >= settings.unnamed_limit:
             next(iter(self._unnamed)).turn_away("had not named itself when too many others called")
         connection = Connection(self, address[0], address[1])
         self._connections.add(connection)
-        self._callers[connection.address] += 1
+        self._callers[address[0]] = self._callers.get(address[0], 0) + 1
         self._unnamed[connection] = self._clock.monotonic() + settings.register_within_s
         self._later("unnamed", settings.register_within_s, self._lose_patience)
         return connection
@@ -210,10 +210,11 @@ class CallLink(Link):
 
     def named(self, connection: Connection) -> None:
         """The caller is known now, or has been turned away."""
-        if self._unnamed.pop(connection, None) is not None:
-            self._callers[connection.address] -= 1
-            if not self._callers[connection.address]:
-                del self._callers[connection.address]
+        if self._unnamed.pop(connection, None) is None:
+            return
+        left = self._callers.pop(connection.address) - 1
+        if left:
+            self._callers[connection.address] = left
 
     def gone(self, connection: Connection, known: str = "") -> None:
         """The connection has ended; one that we made is made again."""

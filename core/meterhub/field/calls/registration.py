@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 from meterhub.errors import BadInput
 
@@ -47,12 +48,16 @@ class Register(Greeter):
                     self._ids.setdefault(text.encode(), collector_id)
         self._lengths = sorted({len(one) for one in self._ids}, reverse=True)
         self._sorted = sorted(self._ids)
+        self._growing = {one for one, next_one in pairwise(self._sorted) if next_one.startswith(one)}
+        """Packets with which a longer one begins."""
 
     def find(self, data: bytes, final: bool = False) -> tuple[str, bytes, bytes]:
         """``(collector id, packet, rest)`` for the first bytes of a caller; the longest packet wins.
 
         ``(WAIT, b"", data)`` while more bytes may decide (never when ``final``), ``(UNKNOWN, b"", data)`` if none can.
         """
+        if (known := self._ids.get(data)) is not None and data not in self._growing:
+            return known, data, b""  # nearly all of them
         waits = False
         for start in (data, data.lstrip(BLANK)):  # a registration may itself begin with a zero byte
             if not final and (not start or self._may_grow(start)):
