@@ -25,36 +25,49 @@ UNTOUCHED = (ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom)
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``source`` is the whole text of ``path`` with the mistake on ``line``; ``what`` tells it in a few words."""
+    """``source`` is the whole text of ``path`` with the mistake on ``line``; ``what`` tells it in a few words.
+
+    ``function`` is the outermost one that the mistake is in (``Class.method``), "" for what runs at the import;
+    ``code`` is the line as it was.
+    """
 
     path: Path
     line: int
     what: str
     source: str
+    function: str
+    code: str
 
 
 def mutants(path: Path) -> list[Mutant]:
     """Every mutant of a file, in the order of its lines."""
     text = path.read_bytes()
+    lines = text.decode().splitlines()
     found = []
-    for node in _nodes(ast.parse(text)):
+    for node, function in _nodes(ast.parse(text)):
         for changed in _changes(node):
             new = f"({ast.unparse(changed)})" if isinstance(changed, ast.expr) else ast.unparse(changed)
             what = _missing(node, changed) or f"{_short(ast.unparse(node))} -> {_short(new)}"
-            found.append(Mutant(path, node.lineno, what, _replaced(text, node, new)))
+            code = lines[node.lineno - 1].strip()
+            found.append(Mutant(path, node.lineno, what, _replaced(text, node, new), function, code))
     return sorted(found, key=lambda one: one.line)
 
 
-def _nodes(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
-    """All expressions and statements in which a mistake would matter: no annotations, no decorators."""
+def _nodes(node: ast.AST, owner: str = "", function: str = "") -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+    """All expressions and statements in which a mistake would matter, with the outermost function that they are in.
+
+    No annotations, no decorators.
+    """
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list"):
             continue
+        body = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and name == "body"
+        within = function or (f"{owner}{node.name}" if body else "")  # type: ignore[attr-defined]
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not isinstance(child, UNTOUCHED):
                 if isinstance(child, ast.expr | ast.stmt):
-                    yield child
-                yield from _nodes(child)
+                    yield child, within
+                yield from _nodes(child, f"{owner}{child.name}." if isinstance(child, ast.ClassDef) else owner, within)
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[ast.expr | ast.stmt]:

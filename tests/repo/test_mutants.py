@@ -51,3 +51,9 @@ def test_the_mistakes_are_those_that_a_person_makes(found):
 def test_words_logs_and_checks_for_the_type_checker_stay(found):
     assert not [one for one in found if one.line in (2, 7, 11)]
     assert all("{fen + 1}" in one.source for one in found if "ValueError" in one.source)
+
+
+def test_a_mistake_knows_its_function_and_its_line(found):
+    assert {one.function for one in found if one.line >= 8} == {"pay"}
+    assert {one.function for one in found if one.line == 3} == {""}
+    assert {one.code for one in found if one.line == 3} == {"MOST: int = 3"}

@@ -36,6 +36,20 @@ async def test_a_meter_has_one_account_at_a_time_and_a_new_one_after_the_end(til
         await counter.freeze("nobody", "user:anna")
 
 
+async def test_the_address_of_a_tenants_page_can_be_renewed_until_the_account_is_closed(till):
+    counter = till.money.counter
+    await till.account(mode=Mode.SERVER)
+    assert (await counter.renew_link("a-101-1", "new", "user:anna"))["link"] == "new"
+    assert [row["link"] for row in await till.rows("select link from money_accounts")] == ["new"]
+    assert ("money.renew_link", "a-101-1", "user:anna", {}) in till.audit
+    await counter.freeze("a-101-1", "user:anna")
+    assert (await counter.renew_link("a-101-1", "newer", "user:anna"))["link"] == "newer"
+    await counter.close_account("a-101-1", 0, "user:anna")
+    with pytest.raises(Conflict, match="closed"):
+        await counter.renew_link("a-101-1", "newest", "user:anna")
+    assert till.money.new_link() != till.money.new_link()
+
+
 async def test_what_is_still_open_stands_in_the_way_of_the_end(till):
     counter = till.money.counter
     await till.account(mode=Mode.SERVER)
@@ -108,6 +122,15 @@ async def test_a_charge_booked_under_its_bare_name_by_an_older_hub_is_not_booked
     await till.real.transact(lambda tx: ledger.post(tx, line, operator="main", at_ms=0, cause=""))
     await till.money.counter.charge("a-101-1", "november", 6000)
     assert (await till.books())["revenue/energy"] == 6000
+
+
+async def test_a_charge_that_a_person_made_is_noted_with_the_reason(till):
+    await till.account(mode=Mode.SERVER)
+    await till.money.counter.charge("a-101-1", "day/1", 100)
+    assert [entry[0] for entry in till.audit] == ["money.open_account"]
+    await till.money.counter.charge("a-101-1", "hand/1", 250, "user:anna", "read by hand")
+    told = {"amount_fen": 250, "ref": "hand/1", "reason": "read by hand"}
+    assert till.audit[-1] == ("money.charge", "a-101-1", "user:anna", told)
 
 
 async def test_debt_is_paid_first(till):
@@ -229,6 +252,7 @@ async def test_without_a_public_address_no_payment_is_opened(till):
     till.money.outbox.handle("watch", paying.watch)
     with pytest.raises(ConfigError, match="public"):
         offline.notify_url(till.merchants.get("court"))
+    assert offline.page_url("/pay/x") == "" and paying.page_url("/pay/x") == "https://pay.example.org/pay/x"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class Till:
         self.merchants = Merchants([merchant(self.company)])
         self.errors = []
         self.notes = []
+        self.audit = []
 
     async def open(self, wrap=lambda store: store, engine=SqliteStore):
         self.real = await engine.open(self.folder, self.clock)
@@ -55,6 +56,7 @@ class Till:
 
     def _note(self, tx, action, target, by, after):
         self.notes.append((action, target))
+        self.audit.append((action, target, by, dict(after)))
 
     async def close(self):
         await self.tasks.stop()
