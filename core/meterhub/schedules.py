@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 MAX_TIMER_S = 3600.0
 """The alarm is set again at least this often, so that a clock that is put forward or back is noticed."""
 
+CUT_OFF = mark("the hub stopped before it was over")
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -60,9 +62,10 @@ class DueFinished:
 
 
 class Claimed(NamedTuple):
-    """The latest occasion that was claimed. ``whole``: it was finished, and nothing of it failed."""
+    """The latest occasion that was claimed. ``ended``: its outcome is known; ``whole``: and nothing of it failed."""
 
     due_ms: int
+    ended: bool
     whole: bool
 
 
@@ -163,17 +166,28 @@ class Schedules:
         With True: it was claimed, and the stop cut it off; only reads go on then, since they do nothing twice.
         """
         last = await self._rows.last(schedule.id)
-        if schedule.catch_up != "once" or last is None:
+        if last is None:
+            return None
+        if schedule.catch_up != "once":
+            await self._close(schedule, last)
             return None
         due = next_due(schedule, last.due_ms)
+        if due > now_ms and not last.whole and self._resumes(schedule):
+            return last.due_ms, True
+        await self._close(schedule, last)
         if due > now_ms:
-            return None if last.whole or not self._resumes(schedule) else (last.due_ms, True)
+            return None
         if schedule.every_s:
             step_ms = schedule.every_s * 1000
             return now_ms // step_ms * step_ms, False
         while (later := next_due(schedule, due)) <= now_ms:
             due = later
         return due, False
+
+    async def _close(self, schedule: Schedule, last: Claimed) -> None:
+        """An occasion that the stop cut off, and that does not go on, says so."""
+        if not last.ended:
+            await self._rows.finish(schedule.id, last.due_ms, {"error": CUT_OFF})
 
     def _resumes(self, schedule: Schedule) -> bool:
         try:
@@ -285,6 +299,6 @@ class StoredDueRows:
         """The latest claimed occasion."""
         for row in await self._store.query("last_due", {"schedule": schedule}):
             outcome = json.loads(row["detail"] or "{}")
-            whole = row["state"] == "finished" and not outcome.get("failed") and not outcome.get("missing")
-            return Claimed(row["due_ms"], whole)
+            ended = row["state"] == "finished"
+            return Claimed(row["due_ms"], ended, ended and not outcome.get("failed") and not outcome.get("missing"))
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,7 +41,9 @@ def make(clock, store, tasks):
             return {"asked": len(targets)}
 
         actions.register(
-            Action("meter.read", {"en": "Read"}, "device.read", lambda call: {}, target="meter", many=many)
+            Action(
+                "meter.read", {"en": "Read"}, "device.read", lambda call: {}, target="meter", durable=False, many=many
+            )
         )
         bus.on(DueFinished, lambda message: fired.append((message.due_ms, dict(message.outcome))))
         return Schedules(bus, clock, actions, StoredDueRows(store, clock), lambda target: [1, 2, 3], tasks.spawn)
@@ -83,6 +88,31 @@ async def test_the_same_occasion_is_never_done_twice(make, clock, store):
     await clock.advance(1201)
     assert [iso(due)[11:16] for due, _ in fired] == ["00:20"]
     schedules.stop()
+
+
+async def test_an_occasion_that_a_stop_cut_off_goes_on_while_none_is_due_after_it_else_it_says_so(
+    make, clock, store, tmp_path
+):
+    fired, rows = [], StoredDueRows(store, clock)
+    await clock.advance(600)
+    assert await rows.claim("s", clock.now())
+    await clock.advance(60)
+    first = make(fired)
+    await first.start([every(600)])
+    await clock.advance(1)
+    assert [iso(due)[11:16] for due, _ in fired] == ["00:10"]
+    first.stop()
+    await clock.advance(600)
+    assert await rows.claim("s", (clock.now() - 60_000) // 600_000 * 600_000)
+    await clock.advance(600)
+    second = make(fired)
+    await second.start([every(600)])
+    await clock.advance(1)
+    assert [iso(due)[11:16] for due, _ in fired] == ["00:10", "00:30"]
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "hub.db")) as reader:
+        ((detail,),) = reader.execute("select detail from due where due_ms % 3600000 = 1200000").fetchall()
+    assert json.loads(detail) == {"error": "the hub stopped before it was over"}
+    second.stop()
 
 
 def test_a_fixed_hour_fires_once_in_the_hour_that_autumn_repeats():

@@ -31,6 +31,8 @@ DENIED = {
 }
 NOT_JOINED = (7, 11, 12)
 ACCEPTED = b"\xff\xff\xff\xff\x00\x00"
+PAUSE, RESUME = (0x12, 2), (0x12, 3)
+"""AFN and Fn for the module's own reading."""
 PAGE = 10
 """Nodes asked for at once."""
 ADD_AT_ONCE = 20
@@ -72,6 +74,8 @@ class Station(Framing):
         self._forget_at = 0.0
         self._sequence = LAST_SEQUENCE
         self._listed: set[str] = set()
+        self._paused = bool(nodes)
+        """May the module's own reading be paused? A connection that ended between pause and resume left it so."""
         self._news: list[NodeFacts] = []
         self._gave_up = ""
 
@@ -152,6 +156,8 @@ class Station(Framing):
         elif frame.started:
             self._asked_by_module(frame)
         elif self._asked is not None and frame.sequence == self._asked.sequence:
+            if (self._asked.afn, self._asked.fn, frame.afn, frame.fn) == (*RESUME, 0x00, 1):
+                self._paused = False
             self._asked = None
             self._learn(frame)
         elif (frame.afn, frame.fn) == (0x00, 2) and frame.data:
@@ -204,12 +210,13 @@ class Station(Framing):
         """The whole list is known: mend it, with the module's own reading paused meanwhile."""
         missing = [one for one in self._nodes if one not in self._listed]
         strange = sorted(self._listed.difference(self._nodes)) if self._prune and self._nodes else []
-        if not missing and not strange:
-            return
-        self._todo.append(self._request(0x12, 2))
-        self._change(2, strange, b"")  # the list may be full: make room first
-        self._change(1, missing, b"\x02")
-        self._todo.append(self._request(0x12, 3))
+        if missing or strange:
+            self._paused = True
+            self._todo.append(self._request(*PAUSE))
+            self._change(2, strange, b"")  # the list may be full: make room first
+            self._change(1, missing, b"\x02")
+        if self._paused:
+            self._todo.append(self._request(*RESUME))
         self._news += [NodeFacts(one, online=False) for one in (*missing, *strange)]
 
     def _change(self, fn: int, nodes: Sequence[str], protocol: bytes) -> None:

@@ -68,6 +68,35 @@ def test_the_map_is_learnt_and_missing_nodes_are_added_while_the_router_is_pause
     assert (missing.address, missing.online) == ("000000000101", False)
 
 
+def test_a_module_that_was_cut_off_while_paused_goes_on_after_the_next_connection(clock, user):
+    """The connection broke between pause and resume, when the list was whole already."""
+    whole = [(NODE, 0x0293), ("000000000101", 0x0293)]
+    after = Station(clock, Sieve(()), "wireless", ["000000000101", NODE], 600)
+    assert [(one.afn, one.fn) for one in survey(after, clock, user, whole)] == [(0x12, 3)]
+
+
+async def test_a_module_that_did_not_hear_it_is_told_to_go_on_at_the_next_survey(station, clock, user):
+    def deaf(rows):
+        """A survey whose last word, to go on, the module does not hear."""
+        said = []
+        for command in survey(station, clock, user, rows):
+            said.append((command.afn, command.fn))
+            if said[-1] == (0x12, 3):
+                return said
+        return said
+
+    whole = [(NODE, 0x0293), ("000000000101", 0x0293)]
+    assert deaf(whole[:1]) == [(0x12, 2), (0x11, 1), (0x12, 3)]
+    for _ in range(4):
+        await clock.advance(7)
+        station.tick(clock.monotonic())
+    sent(station)
+    await clock.advance(600)
+    assert [(one.afn, one.fn) for one in survey(station, clock, user, whole)] == [(0x12, 3)]
+    await clock.advance(600)
+    assert [(one.afn, one.fn) for one in survey(station, clock, user, whole)] == []
+
+
 def test_who_does_not_belong_there_is_taken_out_of_the_list_where_that_is_wanted(clock, user):
     rows = [(NODE, 0x71), ("000000000777", 0x52), ("000000000888", 0x52)]
     station = Station(clock, Sieve(()), "wireless", [NODE, "000000000101"], 600, prune=True)
