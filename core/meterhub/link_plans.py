@@ -109,7 +109,9 @@ def _channels(owner: str, lines: Sequence[LineEntry], kind: str, channel: Type |
 
 def _one_wire_only(owner: str, kind: str, line: LineEntry) -> ConfigError:
     message = f"lines[{line.id}]: {owner} has one wire; its {kind} link knows no channels"
-    hint = "take channel: out" if line.channel else "put all its meters on one line"
+    hint = "put all its meters on one line"
+    if line.channel:
+        hint = "take channel: out; that of a radio belongs under envelope:"
     return ConfigError(message, where=line.where, hint=hint)
 
 

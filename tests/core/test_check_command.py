@@ -178,6 +178,29 @@ def test_the_ports_of_a_serial_link_are_told_apart_by_channels(said, port, lines
     assert (code, len(errors)) == (1 if words else 0, 1 if words else 0) and words in (errors or [""])[0]
 
 
+@pytest.mark.parametrize(
+    ("plugin", "link", "more"),
+    [
+        ("mesh", 'type: mesh, listen: "127.0.0.1:9200"', ""),
+        ("lora_wifi", 'type: lora_wifi, listen: "127.0.0.1:9200"', ""),
+        ("lora_wifi", 'type: lorawan, server: "127.0.0.1:1883"', 'dev_eui: "0102030405060708"'),
+    ],
+)
+def test_a_channel_behind_an_envelope_is_refused_where_it_stands_with_what_to_do(said, plugin, link, more):
+    begin, end = ESTATE.index("links:"), ESTATE.index("meters:")
+    site = ESTATE[:begin].replace("gprs: }", f"{plugin}: }}") + (
+        f"links: [{{id: air, {link}}}]\n"
+        f"collectors:\n  - id: g1\n    link: air\n    {more}\n    lines:\n      - {{id: c1-a, channel: 18}}\n"
+    )
+    where = 1 + site[: site.index("channel: 18")].count("\n")
+    code, errors = said(site + ESTATE[end:])
+    kind = link.split()[1][:-1]
+    assert code == 1 and errors == [
+        f"site.yaml:{where}: lines[c1-a]: g1 has one wire; its {kind} link knows no channels "
+        "(take channel: out; that of a radio belongs under envelope:)"
+    ]
+
+
 def test_an_envelope_that_nobody_brings_is_named_with_its_near_miss(said):
     site = ESTATE.replace("gprs: }", "gprs: , mesh: }")
     code, errors = said(site.replace("{id: c1-a}", "{id: c1-a, envelope: mehs}"))

@@ -7,11 +7,12 @@ CJ/T 188, M-Bus. 5 % of answers are lost and 2 % spoilt on every wire; what trav
 overtaken or lost; collectors hang up, are cut off, hang half-open, all at once at times; and the hub is stopped and
 started twenty times.
 
-What is asked of it: a slot is a quarter of an hour and counts as filled when the meter's register came within it. Nobody
-configured anything for the weather (the tries are the default ones), and no collector is away for a whole slot, so
-that what could not be read at once can be caught up: 99.9 % of all slots are filled, flaps and restarts among
-them. Each of the others is listed with its cause among the occasions of the schedule. No value is wrong: every register
-is compared with that of the meter at that very moment. Online, offline and unknown time add up to the millisecond.
+What is asked of it: a slot is a quarter of an hour and counts as filled when the meter's register came within it.
+Nobody configured anything for the weather (the tries are the default ones), and no collector is away for a whole slot,
+so that what could not be read at once can be caught up: 99.9 % of all slots are filled, those with flaps and restarts
+among them. Each of the others is listed with its cause among the occasions of the schedule, and so is every slot of
+one meter that is dead. No value is wrong: every register is compared with that of the meter at that very moment.
+Online, offline and unknown time add up to the millisecond.
 
 ``METERHUB_FULL=1`` runs the whole day with a thousand broken connections and twenty restarts; else an hour and a half.
 """
@@ -95,6 +96,7 @@ LINES = {
     "roof-a": "mbus-water",
     "desk-a": "dlt645-1997-single-phase",
 }
+DEAD = "w-999"
 COLLECTORS = {"c1", "c2", "p1", "m1", "g1", "w1", "n1", "cellar", "roof", "desk"}
 SCHEDULES = """
 schedules:
@@ -167,6 +169,7 @@ def site_file(tmp_path):
             digits = 14 if profile.startswith("cjt") else 12
             address = str(number) if profile.startswith("mbus") else f"{number:0{digits}d}"
             rows += f'  - {{id: w-{number}, line: {line}, profile: {profile}, address: "{address}"}}\n'
+    rows += f'  - {{id: {DEAD}, line: c1-a, profile: dlt645-2007-single-phase, address: "000000000999"}}\n'
     file = tmp_path / "site.yaml"
     file.write_text(SITE.format(*free_ports(8), tmp_path / "tty") + rows + SCHEDULES, encoding="utf-8")
     return file
@@ -204,7 +207,8 @@ async def far_end(clock, site_file):
     def live(weather):
         site = load_site(site_file)
         _, registry, plans = load_plugins(site, clock, tasks.spawn)
-        world, devices = World(clock, 5, weather=weather), build_devices(site, registry)
+        world = World(clock, 5, weather=weather)
+        devices = [one for one in build_devices(site, registry) if one.id != DEAD]
         for plan in plans:
             wires = {
                 wire_key(collector_id, place): string_wire(line, devices, registry, world)[0]
@@ -288,11 +292,12 @@ async def test_a_mixed_day_with_everything_at_once(start, far_end, clock, tmp_pa
     await clock.advance((end_ms - clock.now()) / 1000)
     note(home, seen)
 
-    meters = [one.id for one in home.estate.values() if one.kind == "meter"]
+    meters = [one.id for one in home.estate.values() if one.kind == "meter" and one.id != DEAD]
     wanted = [(meter, began_ms // SLOT_MS + slot) for meter in meters for slot in range(1, SLOTS)]
     missing, why = [one for one in wanted if one not in seen.slots], causes(tmp_path)
-    told = {one: why.get(one[1], {}).get(one[0]) or why.get(one[1], {}).get("") for one in missing}
-    print(f"{len(wanted)} slots, {len(missing)} missing, {seen.flaps} connections, {RESTARTS} restarts: {told}")
+    dead = [(DEAD, began_ms // SLOT_MS + slot) for slot in range(1, SLOTS - 1)]
+    told = {one: why.get(one[1], {}).get(one[0]) or why.get(one[1], {}).get("") for one in (*missing, *dead)}
+    print(f"{len(wanted)} slots, {len(missing)} missing, {seen.flaps} connections, {RESTARTS} restarts: {missing}")
     assert len(missing) <= max(1, len(wanted) / 1000) and all(told.values()), told
     assert not seen.wrong
     for meter in meters:
@@ -305,7 +310,8 @@ async def test_a_mixed_day_with_everything_at_once(start, far_end, clock, tmp_pa
     for collector in COLLECTORS:
         happened |= await spells_add_up(home, collector, began_ms, clock.now())
     assert {"closed", "reset", "silent", "replaced", "hub_stopped"} <= happened
-    assert all(seen.timeouts[line] for line in LINES), "the weather was foul on each"
+    foul = [line for line in LINES if seen.timeouts[line]]
+    assert len(foul) == len(LINES) if FULL else len(foul) > len(LINES) / 2, "the weather was foul"
     assert home.field.collectors["g1"].signal_dbm is not None and home.field.collectors["m1"].nodes
 
 

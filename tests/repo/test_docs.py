@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from meterhub.devices.profile_file import ENTITY, PROFILE
 from meterhub.devices.vectors import VECTOR
 from meterhub.field.collector import CAUSES
 from meterhub.field.link import LinkType
+from meterhub.testing.conformance_link import LinkConformance
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL = (DOCS / "writing-a-protocol.md").read_text(encoding="utf-8")
@@ -51,6 +54,21 @@ def test_every_key_of_a_profile_stands_in_the_docs(key):
 )
 def test_the_examples_in_the_docs_are_the_files_that_the_tests_run(page, example):
     assert (DOCS / "examples" / example).read_text(encoding="utf-8") in page
+
+
+def test_the_link_of_the_docs_taken_out_of_the_page_keeps_the_rules_of_every_link(tmp_path):
+    """As a reader would: the two blocks of the page in two files, and pytest."""
+    code, tests = re.findall(r"^```python\n(.*?)^```$", LINK, re.DOTALL | re.MULTILINE)
+    (tmp_path / "udp_link.py").write_text(code, encoding="utf-8")
+    (tmp_path / "test_udp_link.py").write_text(tests, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    rules = [name for name in vars(LinkConformance) if name.startswith("test_")]
+    assert f"{len(rules) - 1} passed, 1 skipped" in done.stdout, "all but one: datagrams pile up nowhere"
 
 
 def test_every_link_between_the_docs_leads_somewhere():
