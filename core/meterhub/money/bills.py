@@ -22,20 +22,18 @@ class Bills:
         self._settling = settling
         self._operator = operator
 
-    async def take(self, merchant: Merchant, day: date) -> int:
-        """Settle every row of a day's bill, with its fee; returns how many there were. Taken twice, it is taken once.
+    async def take(self, merchant: Merchant, day: date) -> Bill:
+        """Settle every row of a day's bill, with its fee; returns the bill. Taken twice, it is taken once.
 
         Raises ``ProviderUnknown`` while the bill is not ready.
         """
         bill = await merchant.account.bill(day)
         now_ms = self._clock.now()
 
-        def write(tx: Transaction) -> int:
-            return self._book(tx, merchant, bill, now_ms)
+        await self._store.transact(lambda tx: self._book(tx, merchant, bill, now_ms))
+        return bill
 
-        return await self._store.transact(write)
-
-    def _book(self, tx: Transaction, merchant: Merchant, bill: Bill, now_ms: int) -> int:
+    def _book(self, tx: Transaction, merchant: Merchant, bill: Bill, now_ms: int) -> None:
         company, merchant_id, account = merchant.key
         books = Books(tx, self._operator, now_ms, f"bill:{account}/{bill.day}")
         for row in bill.rows:
@@ -47,7 +45,6 @@ class Bills:
                 books.fee(company, merchant_id, f"{account}/{kind}/{ref}", row.fee_fen)
         done = {"payment_account": account, "day": f"{bill.day}", "operator": self._operator}
         tx.execute("bills.add", {**done, "rows": len(bill.rows), "now_ms": now_ms})
-        return len(bill.rows)
 
 
 def _name(row: BillRow) -> tuple[str, str]:

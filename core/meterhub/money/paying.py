@@ -21,7 +21,7 @@ from meterhub.store.engine import Row, Store, Transaction
 WATCH, EXPIRE = "watch", "expire"
 """Outbox kinds: ask about an attempt; end an order whose time is over."""
 
-ASKING_S = (5, 10, 15, 30, 60, 120, 300, 600)
+ASKING_S = (5, 10, 15, 30, 60, 180, 300, 300, 900)
 """Seconds between questions while the payment may come; the last one goes on."""
 SILENT_S = (5, 30, 120, 600, 3600, 86_400)
 """Seconds between questions to a company that gives no clear answer; after the last, a person is called."""
@@ -82,13 +82,16 @@ class Paying:
             merchant = self._merchants.get(attempt["payment_account"], attempt["provider"])
             state = await self._ask(attempt, merchant)
             if state in (PaymentState.PENDING, PaymentState.MISSING) and self._clock.now() >= attempt["expires_ms"]:
+                early_ms = attempt["created_ms"] + merchant.account.close_after_s * 1000 - self._clock.now()
+                if early_ms > 0:
+                    return Again(early_ms / 1000)
                 state = await self._end(attempt, merchant)
         except (ProviderError, NotFound) as error:
             return await self._no_answer(row, attempt, str(error))
         if state in (PaymentState.PAID, PaymentState.CLOSED):
             return None
         left_s = max((attempt["expires_ms"] - self._clock.now()) / 1000, 1)
-        return Again(min(ASKING_S[min(row["tries"], len(ASKING_S) - 1)], left_s if left_s > 1 else 600))
+        return Again(min(ASKING_S[min(row["tries"] + 1, len(ASKING_S) - 1)], left_s if left_s > 1 else 600))
 
     async def expire(self, row: Row) -> Again | None:
         """End an order whose time is over, once none of its attempts can be paid any more."""

@@ -12,6 +12,7 @@ from meterhub.errors import ProviderError
 from meterhub.money.amount import yuan
 from meterhub.money.asking import Ask
 from meterhub.money.bills import Bills
+from meterhub.money.funds import differences
 from meterhub.money.ledger import wrong_balances
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again, Outbox
@@ -72,21 +73,29 @@ class Prover:
     async def carry(self, row: Row) -> Again | None:
         """Take in the bills, compare, sign, keep; then plan the next day."""
         day = date.fromisoformat(row["key"])
-        missing = await self._take_bills(day)
+        missing, funds = await self._take_bills(day)
         if missing and row["failures"] < BILL_TRIES:
             return Again(3600, "; ".join(missing))
-        checks = [Check("bills", len(list(self._merchants)), missing), *await self._compare(day)]
+        checks = [Check("bills", len(list(self._merchants)), missing), funds, *await self._compare(day)]
         await self._keep(day, checks)
         return None
 
-    async def _take_bills(self, day: date) -> list[str]:
-        missing = []
+    async def _take_bills(self, day: date) -> tuple[list[str], Check]:
+        """What could not be had, and each bill against the merchant's account where the company shows that."""
+        missing: list[str] = []
+        differing: list[str] = []
+        compared = 0
         for merchant in self._merchants:
             try:
-                await self._bills.take(merchant, day)
+                bill = await self._bills.take(merchant, day)
+                funds = await merchant.account.funds(day)
             except ProviderError as error:
                 missing.append(f"{merchant.id}: {error}")
-        return missing
+                continue
+            if funds is not None:
+                compared += len(funds.movements)
+                differing += [f"{merchant.id}: {one}" for one in differences(bill, funds)]
+        return missing, Check("funds", compared, differing)
 
     async def _compare(self, day: date) -> list[Check]:
         """All comparisons; none changes anything."""

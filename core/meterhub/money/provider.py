@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from meterhub.errors import ProviderRefused
-from meterhub.money.statements import Bill, PaymentStatement, RefundStatement, Statement
+from meterhub.money.statements import Bill, Funds, PaymentStatement, RefundStatement, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,12 @@ class PaymentAccount(ABC):
 
     merchant: str = ""
     """The merchant's id at the company; with the company's transaction id it names a payment for ever."""
+    close_after_s: float = 0
+    """The least time that the company wants between opening a payment and closing it."""
+    refund_gap_s: float = 0
+    """The least time that it wants between two refunds of one payment."""
+    refund_known_after_s: float = 0
+    """How long after a refund was asked for the company can say how it is."""
 
     @abstractmethod
     def ways(self, agent: str) -> Sequence[Way]:
@@ -184,6 +190,13 @@ class PaymentAccount(ABC):
     @abstractmethod
     async def bill(self, day: date) -> Bill:
         """The bill of a day; raises ``ProviderUnknown`` while it is not ready."""
+
+    async def funds(self, day: date) -> Funds | None:
+        """The day in the merchant's account, which is to equal the bill; None where the company tells no such thing.
+
+        Raises ``ProviderUnknown`` while it is not ready.
+        """
+        return None
 
     @abstractmethod
     async def test(self) -> str:

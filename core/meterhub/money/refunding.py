@@ -11,10 +11,10 @@ from meterhub.money.ledger import CASH
 from meterhub.money.merchants import Merchants
 from meterhub.money.outbox import Again, Outbox, wait_s
 from meterhub.money.paying import as_attempt
-from meterhub.money.provider import BankCard, RefundRequest
+from meterhub.money.provider import BankCard, PaymentAccount, RefundRequest
 from meterhub.money.settle import Settling
 from meterhub.money.statements import RefundState, RefundStatement
-from meterhub.store.engine import Row, Store
+from meterhub.store.engine import Row, Store, Transaction
 
 SOON_S, LATER_S = 60, 3600
 """Between two questions while a company works on a refund, at first and later."""
@@ -40,15 +40,21 @@ class Refunding:
         if refund["state"] in ("done", "closed"):
             return None
         (payment,) = await self._store.query("money.payment", {"id": refund["payment"]})
+        known_after_s = 0.0
         try:
-            statement = await self._statement(refund, payment)
+            account = self._account(payment)
+            known_after_s = 0.0 if account is None else account.refund_known_after_s
+            left_s = 0.0 if account is None else await self._turn(refund, account.refund_gap_s)
+            if left_s > 0:
+                return Again(left_s)
+            statement = await self._statement(refund, payment, account)
         except ProviderRefused as error:
             return await self._refused(row, refund, str(error))
         except (ProviderError, NotFound) as error:
             changes = {"state": "unknown", "error": str(error)}
             key = {"no": refund["no"], "state": refund["state"]}  # a notice may have been faster
             await self._store.transact(lambda tx: tx.update("refunds", key, changes))
-            return Again(wait_s(row["failures"]), str(error))
+            return Again(max(wait_s(row["failures"]), known_after_s), str(error))
         await self._settle(payment, statement)
         if statement.state in (RefundState.DONE, RefundState.CLOSED):
             return None
@@ -67,10 +73,30 @@ class Refunding:
         request = await self._request(rows[0], payment)
         await self._settle(payment, await account.redirect_refund(request, rows[0]["refund_id"], card))
 
-    async def _statement(self, refund: Row, payment: Row) -> RefundStatement:
-        if payment["provider"] == CASH:  # whoever gave it back stood at the counter
+    def _account(self, payment: Row) -> PaymentAccount | None:
+        """The account that takes the money back, None for cash. Raises ``NotFound``."""
+        if payment["provider"] == CASH:
+            return None
+        return self._merchants.get(payment["payment_account"], payment["provider"]).account
+
+    async def _turn(self, refund: Row, gap_s: float) -> float:
+        """Seconds until it is this refund's turn among those of its payment; at 0 the turn is taken, on disk."""
+        if not gap_s or refund["state"] not in ("requested", "unknown"):
+            return 0
+        now_ms = self._clock.now()
+
+        def write(tx: Transaction) -> float:
+            last = tx.one("money.refund_asked", {"payment": refund["payment"], "no": refund["no"]})
+            left_ms = 0 if last is None or last["asked_ms"] is None else last["asked_ms"] + gap_s * 1000 - now_ms
+            if left_ms <= 0:
+                tx.update("refunds", {"no": refund["no"]}, {"asked_ms": now_ms})
+            return max(left_ms, 0) / 1000
+
+        return await self._store.transact(write)
+
+    async def _statement(self, refund: Row, payment: Row, account: PaymentAccount | None) -> RefundStatement:
+        if account is None:  # whoever gave it back stood at the counter
             return RefundStatement(payment["attempt"], refund["no"], RefundState.DONE, refund["amount_fen"])
-        account = self._merchants.get(payment["payment_account"], payment["provider"]).account
         request = await self._request(refund, payment)
         if refund["state"] == "requested":
             return await account.refund(request)

@@ -75,10 +75,14 @@ Statement = PaymentStatement | RefundStatement
 
 @dataclass(frozen=True, slots=True)
 class BillRow:
-    """One row of a day's bill; ``fee_fen`` is what the company keeps, negative when it gives its fee back."""
+    """One row of a day's bill; ``fee_fen`` is what the company keeps, negative when it gives its fee back.
+
+    ``booked_fen`` is what the merchant's account gets or gives for it where it differs (coupons), else None.
+    """
 
     statement: Statement
     fee_fen: int = 0
+    booked_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +91,23 @@ class Bill:
 
     day: date
     rows: tuple[BillRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What the merchant's account at the company got (or, below zero, gave) for one payment or refund.
+
+    ``number`` is the company's, of the payment or of the refund; ``fee_fen`` what it took for it, apart from that.
+    """
+
+    number: str
+    amount_fen: int
+    fee_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """All payments and refunds of one day as the merchant's account at the company shows them."""
+
+    day: date
+    movements: tuple[Movement, ...]

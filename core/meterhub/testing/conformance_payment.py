@@ -16,8 +16,9 @@ import pytest_asyncio
 
 from meterhub.clock import Clock, utc
 from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.money.funds import differences
 from meterhub.money.provider import Attempt, PaymentRequest, RefundRequest
-from meterhub.money.statements import PaymentState, PaymentStatement, RefundState, RefundStatement
+from meterhub.money.statements import Bill, PaymentState, PaymentStatement, RefundState, RefundStatement
 from meterhub.sim.faults import Fault
 from meterhub.testing.company import Company
 
@@ -253,6 +254,8 @@ class PaymentConformance:
         ]
         assert [(one.no, one.refund_no, one.amount_fen) for one in refunds] == [(request.no, wanted.refund_no, 2000)]
         assert sum(row.fee_fen for row in rows) >= 0
+        funds = await company.account.funds(day)
+        assert funds is None or differences(Bill(day, rows), funds) == []
         assert (await company.account.bill(day + timedelta(days=1))).rows == ()
 
     async def test_no_secret_is_logged_or_told(self, company: Company, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ NOTHING: Mapping[str, Any] = {"checks": [], "corrections": [], "books_fen": {}}
 """What a proof holds at least; older ones know no corrections."""
 CHECKS: Mapping[str, str] = {
     "bills": mark("Bills of the payment companies"),
+    "funds": mark("Bills equal what was booked to the merchant's account"),
     "ledger": mark("Books equal their lines and sum to zero"),
     "clearing": mark("Payments equal what the companies hold"),
     "orders": mark("Orders, payments and bills belong together"),

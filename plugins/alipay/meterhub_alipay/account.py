@@ -52,12 +52,14 @@ CANCEL_TRIES = 3
 LARGEST_BILL = 64 << 20
 NO_DATA = ("NO_BILL_DATA", "EMPTY_DATA_WITH_BILL_FILE")
 PHONES = re.compile(r"Mobile|Android|iPhone|AlipayClient", re.IGNORECASE)
-REFUSED_IN_SUBJECT = re.compile(r"[/=&,<>\\\x00-\x1f]")
+REFUSED_IN_SUBJECT = re.compile(r'[/=&,<>"\\\x00-\x1f\x85\u2028\u2029]')
 TESTED = mark("Alipay answered, and both signatures are right.")
 
 
 class AlipayAccount(PaymentAccount):
     """One application of the open platform. ``ctx`` is the plugin's context."""
+
+    refund_known_after_s = 10.0
 
     def __init__(self, ctx: Any, options: Mapping[str, Any]) -> None:
         self._ctx = ctx
@@ -130,7 +132,7 @@ class AlipayAccount(PaymentAccount):
         raise ProviderUnknown("Alipay wants to be asked again to cancel", where=attempt.no)
 
     async def refund(self, request: RefundRequest) -> RefundStatement:
-        """``alipay.trade.refund``; when the answer tells of no move of money, the refund is asked after."""
+        """``alipay.trade.refund``; when the answer tells of no move of money, the refund is to be asked after."""
         content = {
             "out_trade_no": request.attempt.no,
             "refund_amount": yuan(request.amount_fen),
@@ -138,11 +140,7 @@ class AlipayAccount(PaymentAccount):
             "refund_reason": request.reason[:256],
         }
         answer = await self._client.call("alipay.trade.refund", content)
-        said = statements.refund_of_answer(answer, request)
-        if said.state is RefundState.DONE:
-            return said
-        found = await self.query_refund(request)
-        return found if found.state is RefundState.DONE else said
+        return statements.refund_of_answer(answer, request)
 
     async def query_refund(self, request: RefundRequest) -> RefundStatement:
         """``alipay.trade.fastpay.refund.query``."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ LARGEST_FILE = 256 << 20
 SUBJECT = "商品名称"
 TRADE, REFUND = "交易", "退款"
 FEE = "服务费（元）"
+NEW_LINE = re.compile(r"\r?\n")
+"""Names may hold what splitlines() takes for an end."""
 
 
 def read(archive: bytes, day: date) -> Bill:
@@ -50,7 +53,7 @@ def _details(archive: bytes) -> str:
 
 
 def _table(text: str) -> Iterator[dict[str, str]]:
-    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip("\ufeff").startswith("#"))
+    lines = (line for line in NEW_LINE.split(text) if line.strip() and not line.lstrip("\ufeff").startswith("#"))
     rows = csv.reader(lines)
     header = [name.strip() for name in next(rows, [])]
     subject = header.index(SUBJECT) if SUBJECT in header else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
@@ -28,6 +28,7 @@ from meterhub.money.provider import (
 )
 from meterhub.money.statements import (
     Bill,
+    Funds,
     PaymentState,
     PaymentStatement,
     RefundState,
@@ -36,11 +37,12 @@ from meterhub.money.statements import (
 )
 from meterhub.outgoing import body_of
 from meterhub.texts import mark
-from meterhub_wechat import bill, crypto, statements
+from meterhub_wechat import bill, crypto, funds, statements
 from meterhub_wechat.client import Client
 from meterhub_wechat.outcomes import ORDER_PAID
 from meterhub_wechat.schema import read_account
 
+T = TypeVar("T")
 QR = Way("qr", {"en": "WeChat Pay QR code", "zh": "微信扫码支付", "ja": "WeChat Pay QRコード"})
 H5 = Way("h5", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
 JSAPI = Way("jsapi", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
@@ -59,6 +61,9 @@ TESTED = mark("WeChat Pay answered and accepted our signature.")
 
 class WechatAccount(PaymentAccount):
     """One merchant with one app. ``ctx`` is the plugin's context."""
+
+    close_after_s = 300.0
+    refund_gap_s = 60.0
 
     def __init__(self, ctx: Any, options: Mapping[str, Any]) -> None:
         self._ctx = ctx
@@ -214,17 +219,30 @@ class WechatAccount(PaymentAccount):
     async def bill(self, day: date) -> Bill:
         """The bill of a day, there from about ten o'clock the next morning."""
         path = f"/v3/bill/tradebill?bill_date={day.isoformat()}&bill_type=ALL&tar_type=GZIP"
+        found = await self._day(path, day, bill.read)
+        return Bill(day, ()) if found is None else found
+
+    async def funds(self, day: date) -> Funds | None:
+        """The fund-flow bill of the account that payments go to, there at the same time; None when told to leave it."""
+        if not self._account.fund_flow:
+            return None
+        path = f"/v3/bill/fundflowbill?bill_date={day.isoformat()}&account_type=BASIC&tar_type=GZIP"
+        found = await self._day(path, day, funds.read)
+        return Funds(day, ()) if found is None else found
+
+    async def _day(self, path: str, day: date, read: Callable[[bytes, date], T]) -> T | None:
+        """What ``read`` makes of the file behind ``path``; None when there was nothing on that day."""
         try:
             answer = await self._client.call("GET", path, where=f"bill {day}")
         except ProviderRefused as error:
             begin_ms = beijing.ms(f"{day} 00:00:00") or 0
             if error.reply == SAYS_NO_BILL and self._ctx.clock.now() >= begin_ms + READY_MS:
-                return Bill(day, ())
+                return None
             raise ProviderUnknown(f"no bill of {day} yet: {error.message}", hint=error.hint) from None
         packed = await self._download(str(answer.get("download_url", "")))
         with self._ctx.clock.outside():
             text = await asyncio.to_thread(bill.unpacked, packed, str(answer.get("hash_value", "")))
-            return await asyncio.to_thread(bill.read, text, day)
+            return await asyncio.to_thread(read, text, day)
 
     async def _download(self, address: str) -> bytes:
         """The file behind the address, which lives for five minutes; only from the two sites of the gateway."""

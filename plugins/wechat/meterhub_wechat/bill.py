@@ -24,9 +24,11 @@ from meterhub.money.statements import Bill, BillRow, PaymentState, PaymentStatem
 
 LARGEST = 256 << 20
 AMOUNT = re.compile(r"-?\d{1,9}(\.\d{1,6})?", re.ASCII)
+NEW_LINE = re.compile(r"\r?\n")
 SUMMARY = "总交易单数"
 PAID_COLUMNS = ("订单金额", "应结订单金额", "总金额")
 REFUND_COLUMNS = ("申请退款金额", "退款金额")
+"""Amounts with coupons first; read backwards, what the merchant's account gets or gives."""
 REFUND_STATES = {"SUCCESS": RefundState.DONE, "PROCESSING": RefundState.PROCESSING, "CHANGE": RefundState.ABNORMAL}
 
 
@@ -50,19 +52,23 @@ def packed(text: bytes) -> bytes:
 def read(text: bytes, day: date) -> Bill:
     """The bill in an unpacked file. Raises ``ProviderUnknown`` when it is not what is documented."""
     try:
-        rows = [_row(cells) for cells in _table(text.decode("utf-8-sig"))]
+        rows = [_row(cells) for cells in table(text, "交易状态", SUMMARY)]
         return Bill(day, tuple(row for row in rows if row is not None))
     except (UnicodeDecodeError, KeyError) as error:
         raise ProviderUnknown(f"WeChat Pay's bill cannot be read: {error}", where=f"bill {day}") from None
 
 
-def _table(text: str) -> Iterator[dict[str, str]]:
-    lines = iter(text.splitlines())
+def table(text: bytes, column: str, summary: str) -> Iterator[dict[str, str]]:
+    """The rows above the ``summary`` by the names of their columns, of which ``column`` is one.
+
+    Raises ``KeyError`` for another file, ``UnicodeDecodeError``, and ``ProviderUnknown`` for half a file.
+    """
+    lines = iter(NEW_LINE.split(text.decode("utf-8-sig")))  # names may hold what splitlines() takes for an end
     header = next(lines, "").split(",")
-    if "交易状态" not in header:
-        raise KeyError("交易状态")
+    if column not in header:
+        raise KeyError(column)
     for line in lines:
-        if line.startswith(SUMMARY):
+        if line.startswith(summary):
             return
         if line.startswith("`"):
             yield dict(zip(header, line[1:].split(",`"), strict=False))
@@ -71,25 +77,25 @@ def _table(text: str) -> Iterator[dict[str, str]]:
 
 def _row(cells: Mapping[str, str]) -> BillRow | None:
     state, no, number = cells["交易状态"], cells["商户订单号"], cells["微信订单号"]
-    when_ms, fee_fen = beijing.ms(cells["交易时间"]), _fen(cells, "手续费")
+    when_ms, fee_fen = beijing.ms(cells["交易时间"]), fen(cells, "手续费")
     if state == "SUCCESS":
-        paid = PaymentStatement(no, PaymentState.PAID, _fen(cells, *PAID_COLUMNS), number, paid_ms=when_ms)
-        return BillRow(paid, fee_fen)
+        paid = PaymentStatement(no, PaymentState.PAID, fen(cells, *PAID_COLUMNS), number, paid_ms=when_ms)
+        return BillRow(paid, fee_fen, fen(cells, *reversed(PAID_COLUMNS)))
     if state != "REFUND":
         return None
     refund = RefundStatement(
         no,
         cells["商户退款单号"],
         REFUND_STATES.get(cells["退款状态"], RefundState.CLOSED),
-        abs(_fen(cells, *REFUND_COLUMNS)),
+        abs(fen(cells, *REFUND_COLUMNS)),
         transaction_id=number,
         refund_id=cells["微信退款单号"],
         refunded_ms=when_ms,
     )
-    return BillRow(refund, fee_fen)
+    return BillRow(refund, fee_fen, abs(fen(cells, *reversed(REFUND_COLUMNS))))
 
 
-def _fen(cells: Mapping[str, str], *names: str) -> int:
+def fen(cells: Mapping[str, str], *names: str) -> int:
     """The first of the columns that the layout has, in fen; bills are in yuan while everything else is in fen."""
     words = next((cells[name] for name in names if name in cells), "")
     if not AMOUNT.fullmatch(words):

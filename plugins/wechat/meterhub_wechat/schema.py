@@ -13,7 +13,7 @@ from Crypto.PublicKey.RSA import RsaKey
 
 from meterhub import certificates, rsa_keys
 from meterhub.config.nodes import Secret
-from meterhub.config.types import file_path, host_port, secret, text
+from meterhub.config.types import boolean, file_path, host_port, secret, text
 from meterhub.errors import ConfigError
 from meterhub_wechat import crypto
 
@@ -38,6 +38,9 @@ SCHEMA = {
     vol.Optional("public_key_id", description="Id of WeChat Pay's public key, PUB_KEY_ID_…."): text(64),
     vol.Optional("public_key", description="WeChat Pay's public key."): text(4000),
     vol.Optional("platform_certificates", description="Files of platform certificates to begin with."): [file_path()],
+    vol.Optional(
+        "fund_flow", default=True, description="Compare the merchant's account with the bill every night."
+    ): boolean(),
     vol.Optional("gateway", default=GATEWAY, description="The gateway's address."): text(200),
     vol.Optional(
         "sandbox", description="Play WeChat Pay at this address of this machine; moves no money."
@@ -64,6 +67,7 @@ class Account:
     app_secret: str = ""
     authorize: str = AUTHORIZE
     tokens: str = TOKENS
+    fund_flow: bool = True
 
 
 def read_account(options: Mapping[str, Any]) -> Account:
@@ -90,6 +94,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
         options["gateway"],
         BACKUP if options["gateway"] == GATEWAY else "",
         options.get("app_secret", ""),
+        fund_flow=options.get("fund_flow", True),
     )
 
 
@@ -114,6 +119,7 @@ def _sandbox_account(options: Mapping[str, Any]) -> Account:
         Secret(SANDBOX_APP_SECRET),
         f"http://{options['sandbox']}/connect/oauth2/authorize",
         f"http://{options['sandbox']}/sns/oauth2/access_token",
+        options.get("fund_flow", True),
     )
 
 

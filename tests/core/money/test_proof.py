@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from meterhub.errors import NotFound, StoreError
+from meterhub.clock import utc
+from meterhub.errors import NotFound, ProviderUnknown, StoreError
 from meterhub.money.refunds import RefundWish
 from meterhub.money.seal import Seal, verify
+from meterhub.money.statements import Funds, Movement
 from meterhub.money.states import Mode
 
 DAY_S = 86_400
@@ -32,7 +36,7 @@ async def test_a_day_without_a_fault_is_proved_signed_and_followed_by_the_next(t
     await till.until_quiet(2 * DAY_S)
     row, checks = await proof(till, "2026-01-01")
     assert {name: found for name, found in checks.items() if found} == {}
-    assert set(checks) == {"bills", "ledger", "clearing", "orders", "deliveries", "meters", "waiting"}
+    assert set(checks) == {"bills", "funds", "ledger", "clearing", "orders", "deliveries", "meters", "waiting"}
     assert row["differences"] == 0
     folder = till.folder / "proofs"
     public = (folder / "proof.pub").read_text()
@@ -67,6 +71,47 @@ async def test_a_count_that_was_adopted_is_a_correction_with_its_cause_and_no_di
     await till.until_quiet(DAY_S)
     _, checks = await proof(till, "2026-01-02")
     assert checks["deliveries"] == ["a-101: purchases 1 to 4, but 2 of them"]
+
+
+async def test_what_a_company_booked_otherwise_than_its_bill_says_is_told(till):
+    till.company.fee_fen = 30
+    await till.account()
+    await till.account("a-102", mode=Mode.SERVER)
+    no, server = await till.paid_order(), await till.paid_order("a-102-1", key="k2")
+    (payment,) = await till.rows("select id from payments where order_no = ?", server)
+    await till.until_quiet(60)
+    await till.money.counter.refund(RefundWish(payment["id"], 1000, "moved out"), "user:anna")
+    account = till.money.merchants.get("court").account
+    first, second = Movement(f"T{no}00", 5000, 30), Movement(f"T{server}00", 5000, 30)
+    back = Movement(f"{server}00R00", -1000)
+    for booked, told in (
+        ((first, second, back), []),
+        ((first, second), [f"court: {server}00R00 is in the bill and not in the account"]),
+        ((first, second, back, Movement("T9", 1)), ["court: T9 is in the account and not in the bill"]),
+        ((first, Movement(second.number, 4999, 31), back), [
+            f"court: {second.number}: amount 50.00 in the bill, 49.99 in the account",
+            f"court: {second.number}: fee 0.30 in the bill, 0.31 in the account",
+        ]),
+    ):  # fmt: skip
+        account.funds = partial(told_funds, booked)
+        day = utc(till.clock.now()).date()
+        await till.until_quiet(DAY_S)
+        _, checks = await proof(till, f"{day - timedelta(days=1)}")
+        assert checks["funds"] == told and checks["bills"] == []
+
+
+async def told_funds(booked, day):
+    return Funds(day, booked)
+
+
+async def test_a_proof_waits_for_a_statement_of_funds_as_for_a_bill(till):
+    async def nothing_yet(day):
+        raise ProviderUnknown("no bill of funds yet")
+
+    till.money.merchants.get("court").account.funds = nothing_yet
+    await till.until_quiet(2 * DAY_S)
+    _, checks = await proof(till, "2026-01-01")
+    assert checks["bills"] == ["court: no bill of funds yet"]
 
 
 async def test_a_payment_that_only_the_bill_knows_is_booked(till):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import pytest_asyncio
@@ -13,8 +14,9 @@ from wechat_company import CERTIFICATES, CertificateCompany, SwitchingCompany, W
 from meterhub import beijing
 from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
 from meterhub.money.provider import Attempt, BankCard, RefundRequest
-from meterhub.money.statements import PaymentState, RefundState, RefundStatement
+from meterhub.money.statements import Movement, PaymentState, RefundState, RefundStatement
 from meterhub.testing.conformance_payment import attempt_of, until
+from meterhub_wechat import funds
 from meterhub_wechat.account import WechatAccount
 from meterhub_wechat.sandbox_orders import CLOSED_AFTER_MS, LONGEST_MS, Orders
 from meterhub_wechat.schema import SANDBOX_PUBLIC_KEY_ID
@@ -279,3 +281,44 @@ def test_an_order_can_be_paid_for_a_minute_at_least_and_ninety_days_at_most():
         assert order.state == "NOTPAY"
         orders.let_time_pass(order, max(wanted_ms, CLOSED_AFTER_MS))
         assert order.state == "CLOSED"
+
+
+FUNDS_TOP = (
+    "\ufeff记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),"
+    "资金变更提交申请人,备注,业务凭证号"
+)
+FUNDS_END = "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\r\n`4,`1,`50.00,`2,`20.30\r\n"
+
+
+def moved(number, kind, way, amount, note=""):
+    """A row of a fund-flow bill."""
+    return f"`2026-11-24 10:00:00,`{number},`{number},`{kind},`{kind},`{way},`{amount},`9.00,`system,`{note},`W1"
+
+
+def funds_text(*rows):
+    return "\r\n".join([FUNDS_TOP, *rows, FUNDS_END]).encode()
+
+
+def test_a_bill_of_funds_is_read_by_payment_and_refund_and_the_rest_is_left_out():
+    text = funds_text(
+        moved("42", "交易", "收入", "50.00", "one, two\u2028three"), moved("42", "扣除交易手续费", "支出", "0.30"),
+        moved("503", "退款", "支出", "20.00"), moved("503", "退还交易手续费", "收入", "0.12"),
+        moved("9", "提现", "支出", "1000.00"),
+    )  # fmt: skip
+    assert funds.read(text, date(2026, 11, 24)).movements == (Movement("42", 5000, 30), Movement("503", -2000, -12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"\xff", b"a,b\r\n", funds_text(moved("42", "交易", "x", "1.00")), funds_text(moved("4", "交易", "收入", "")),
+     funds_text(moved("42", "交易", "收入", "50.00"))[:-60]],
+    ids=range(6),
+)  # fmt: skip
+def test_a_bill_of_funds_that_is_damaged_is_not_read_by_half(text):
+    with pytest.raises(ProviderUnknown, match="bill"):
+        funds.read(text, date(2026, 11, 24))
+
+
+async def test_a_merchant_who_may_not_fetch_the_bill_of_funds_can_leave_it_out(company):
+    account = company.make_account(fund_flow=False)
+    assert await account.funds(date(2026, 11, 24)) is None

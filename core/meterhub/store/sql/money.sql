@@ -134,6 +134,10 @@ select * from anomalies where order_no = :order_no order by id;
 -- One case.
 select * from anomalies where id = :id;
 
+-- name: money.refund_asked
+-- When a refund of a payment, other than this one, was last asked for at the company.
+select max(asked_ms) as asked_ms from refunds where payment = :payment and no <> :no;
+
 -- name: money.refund_parts
 -- How many refunds of a payment there were, those not carried out included: their numbers are used up.
 select count(*) as n from refunds where payment = :payment;
