@@ -14,10 +14,11 @@ MAX_FEN = 100_000_000_00
 def parse_yuan(text: str) -> int:
     """``50``, ``50.5`` and ``50.00`` as fen; raises ``BadInput`` for signs, exponents, more decimals, too much."""
     found = YUAN.fullmatch(text.strip())
-    fen = 0 if found is None else int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
-    if found is None or fen > MAX_FEN:
-        raise BadInput(f"{text[:40]!r} is no amount of money", hint="such as 50 or 50.00")
-    return fen
+    if found is not None:
+        fen = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+        if fen <= MAX_FEN:
+            return fen
+    raise BadInput(f"{text[:40]!r} is no amount of money", hint="such as 50 or 50.00")
 
 
 def yuan(fen: int) -> str:

@@ -29,7 +29,6 @@ class Bills:
         """
         bill = await merchant.account.bill(day)
         now_ms = self._clock.now()
-
         await self._store.transact(lambda tx: self._book(tx, merchant, bill, now_ms))
         return bill
 

@@ -20,6 +20,6 @@ def flag(tx: Transaction, kind: str, ref: str, detail: str, *, operator: str, at
     tx.execute("cases.flag", row)
 
 
-def solve(tx: Transaction, kind: str, ref: str, *, by: str, at_ms: int) -> bool:
-    """Close a case; False when there is no open one."""
-    return tx.execute("cases.solve", {"kind": kind, "ref": ref, "by": by, "at_ms": at_ms}) > 0
+def solve(tx: Transaction, kind: str, ref: str, *, by: str, at_ms: int) -> None:
+    """Close a case, if it is open."""
+    tx.execute("cases.solve", {"kind": kind, "ref": ref, "by": by, "at_ms": at_ms})

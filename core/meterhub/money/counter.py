@@ -108,10 +108,10 @@ class Counter:
         """Note that a refund was sent elsewhere than back the way it came; ``to``: ``payer`` or ``merchant``."""
         await self._till.transact(lambda tx: self._note(tx, "money.redirect_refund", refund_no, by, {"to": to}))
 
-    async def apply_late(self, payment_id: int, by: str) -> Row:
-        """Let a late payment do what its order wanted; returns the payment."""
+    async def apply_late(self, payment_id: int, by: str) -> None:
+        """Let a late payment do what its order wanted."""
 
-        def write(tx: Transaction) -> Row:
+        def write(tx: Transaction) -> None:
             payment = tx.one("money.payment", {"id": payment_id})
             if payment is None or payment["kind"] != "late":
                 raise BadInput(f"{payment_id} is no late payment")
@@ -126,9 +126,8 @@ class Counter:
             apply_payment(tx, payment, order, account, books, self._till.outbox)
             cases.solve(tx, cases.LATE, f"{payment_id}", by=by, at_ms=now_ms)
             self._note(tx, "money.apply_late", order["no"], by, {"payment": payment_id})
-            return payment
 
-        return await self._till.transact(write)
+        await self._till.transact(write)
 
     async def resolve_delivery(self, order_no: str, what: str, reason: str, by: str) -> Row:
         """Decide on a delivery that waits for a person; returns it.

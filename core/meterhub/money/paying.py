@@ -90,8 +90,9 @@ class Paying:
             return await self._no_answer(row, attempt, str(error))
         if state in (PaymentState.PAID, PaymentState.CLOSED):
             return None
-        left_s = max((attempt["expires_ms"] - self._clock.now()) / 1000, 1)
-        return Again(min(ASKING_S[min(row["tries"] + 1, len(ASKING_S) - 1)], left_s if left_s > 1 else 600))
+        wait_s = ASKING_S[min(row["tries"] + 1, len(ASKING_S) - 1)]
+        left_s = (attempt["expires_ms"] - self._clock.now()) / 1000
+        return Again(min(wait_s, left_s) if left_s > 0 else wait_s)
 
     async def expire(self, row: Row) -> Again | None:
         """End an order whose time is over, once none of its attempts can be paid any more."""

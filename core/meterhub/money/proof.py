@@ -125,10 +125,11 @@ class Prover:
         wrong = [f"{row['no']} is {row['state']} without a payment" for row in await self._rows("proof.unpaid_orders")]
         undelivered = await self._rows("proof.undelivered_orders")
         wrong += [f"{row['no']} is done, its delivery {row['state']}" for row in undelivered]
-        times = {"day": f"{day}", "from_ms": from_ms, "to_ms": to_ms}
-        absent = await self._rows("proof.not_in_bill", **times)
+        times = {"from_ms": from_ms, "to_ms": to_ms}
+        (paid,) = await self._rows("proof.paid", **times)
+        absent = await self._rows("proof.not_in_bill", day=f"{day}", **times)
         wrong += [f"{row['transaction_id']} of {row['order_no']} is not in the company's bill" for row in absent]
-        return Check("orders", len(absent), wrong)
+        return Check("orders", paid["n"], wrong)
 
     async def _meters(self) -> list[Check]:
         """The books against the deliveries, and the counts in the books against those in the meters."""

@@ -56,6 +56,10 @@ update count_adoptions set adopted = :count where account = :account and adopted
 select c.*, a.meter from count_adoptions c join money_accounts a on a.id = c.account
 where c.operator = :operator and c.adopted is not null order by c.id;
 
+-- name: proof.paid
+-- How many payments of a time are in the books.
+select count(*) as n from payments where operator = :operator and paid_ms >= :from_ms and paid_ms < :to_ms;
+
 -- name: proof.not_in_bill
 -- Payments of a time that the company's bill of that day, which was taken in, does not name.
 select p.transaction_id, p.order_no, p.amount_fen from payments p join bills b
