@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -43,8 +43,10 @@ TESTS = [
 ]
 """The tests of money without those two that take minutes."""
 FOLDERS = [ROOT / "core", *sorted((ROOT / "plugins").iterdir())]
-SLOWER, AT_LEAST_S = 10.0, 5.0
-"""A mutant whose tests take so much more time of the processor than they did is in an endless loop: killed."""
+SLOWER, AT_LEAST_S = 5, 3
+"""A test that takes so much more time of the processor than it did is in an endless loop: killed."""
+WAITING_S = 60
+"""So is one that takes so much longer still by the clock on the wall."""
 HEAVY = ("aiohttp.web", "hypothesis", "jinja2", "sqlite_utils", "voluptuous", "Crypto.PublicKey.RSA", "pytest_asyncio")
 """Imported once, before the processes part, because it takes long."""
 
@@ -72,9 +74,12 @@ class Known:
             chosen.append(test)
         return chosen
 
-    def limit_s(self, tests: Iterable[str]) -> float:
-        """How much time of the processor these tests may take before they count as endless."""
-        return AT_LEAST_S + SLOWER * sum(self.seconds[one] for one in tests)
+    def allow(self, *tests: str) -> None:
+        """End this process when the tests that begin now take much more time than they did."""
+        seconds = AT_LEAST_S + SLOWER * sum(self.seconds[one] for one in tests)
+        soft = round(time.process_time() + seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        signal.alarm(round(WAITING_S + SLOWER * seconds))
 
 
 class Asker:
@@ -121,9 +126,9 @@ class Asker:
 
         def run() -> bool:
             _put_in(mutant)
-            return _passed(session, [items[one] for one in tests])
+            return _passed(session, [items[one] for one in tests], known.allow)
 
-        return not _survives(run, known.limit_s(tests), mutant)
+        return not _survives(run, mutant)
 
 
 class Injected(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -199,16 +204,17 @@ def _killed_at_import(mutant: Mutant, tests: list[str], known: Known, arguments:
     name = ".".join(mutant.path.relative_to(folder).with_suffix("").parts)
 
     def run() -> bool:
+        known.allow(*tests)
         # Before pytest's own importer, which takes every module of a package with pytest plugins.
         sys.meta_path.insert(0, Injected(name, mutant))
         importlib.import_module(name)
         return pytest.main([*(one for one in arguments if one.startswith("-")), *tests]) == 0
 
-    return not _survives(run, known.limit_s(tests) + AT_LEAST_S, mutant)
+    return not _survives(run, mutant)
 
 
-def _survives(run: Callable[[], bool], limit_s: float, mutant: Mutant) -> bool:
-    alive = os.waitpid(_fork(run, limit_s), 0)[1] == 0
+def _survives(run: Callable[[], bool], mutant: Mutant) -> bool:
+    alive = os.waitpid(_fork(run, silent=True), 0)[1] == 0
     if alive:
         print(f"  {mutant.path.relative_to(ROOT)}:{mutant.line}: {mutant.what}", flush=True)
     return alive
@@ -242,8 +248,8 @@ def _functions(path: Path) -> Iterator[FunctionType]:
             yield function
 
 
-def _passed(session: pytest.Session, items: list[pytest.Item], each: Callable[[str], object] = str) -> bool:
-    """Run tests until one fails."""
+def _passed(session: pytest.Session, items: list[pytest.Item], each: Callable[[str], object]) -> bool:
+    """Run tests until one fails; ``each`` hears of one before it begins."""
     for item, following in zip(items, [*items[1:], None], strict=True):
         each(item.nodeid)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -270,19 +276,16 @@ def _answer_of(ask: Callable[[], object]) -> tuple:
     return tuple(json.loads(told))
 
 
-def _fork(run: Callable[[], bool], limit_s: float = 0.0) -> int:
-    """A process of its own for ``run``, silent when it has a limit; returns its number."""
+def _fork(run: Callable[[], bool], *, silent: bool = False) -> int:
+    """A process of its own for ``run``; returns its number."""
     child = os.fork()
     if child:
         return child
     passed = False
     try:
-        if limit_s:
-            silence = os.open(os.devnull, os.O_RDWR)
-            for number in (0, 1, 2):
-                os.dup2(silence, number)
-            resource.setrlimit(resource.RLIMIT_CPU, (round(limit_s), round(limit_s)))
-            signal.alarm(60 + round(4 * limit_s))  # for tests that wait for ever without doing anything
+        silence = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2) if silent else ():
+            os.dup2(silence, number)
         passed = run()
     finally:
         os._exit(0 if passed else 1)

@@ -112,9 +112,8 @@ class Refunding:
         return RefundRequest(attempt, refund["no"], refund["amount_fen"], refund["reason"], notify_url)
 
     async def _settle(self, payment: Row, statement: RefundStatement) -> None:
-        source = Source.CASH if payment["provider"] == CASH else Source.QUERY
         who = (payment["provider"], payment["merchant"], payment["payment_account"])
-        evidence = Evidence(*who, source, statement)
+        evidence = Evidence(*who, Source.QUERY, statement)
         now_ms = self._clock.now()
         await self._store.transact(lambda tx: self._settling.settle(tx, evidence, now_ms))
 

@@ -221,3 +221,40 @@ async def test_counts_are_compared_with_what_the_meters_say(till):
     till.meters.purses["a-101"] = replace(till.meters.purses["a-101"], count=4)
     await till.until_quiet(DAY_S)
     assert await check(till, "meters", "2026-01-01") == (1, ["a-101: the meter says 4, the books 1"])
+
+
+async def test_a_hub_that_was_away_in_the_morning_makes_the_proof_when_it_is_back(till):
+    await till.until_quiet(1)
+    await till.close()
+    await till.clock.advance(DAY_S / 2)
+    await till.open()
+    await till.until_quiet(0.5)
+    assert (await content(till))["made_ms"] <= till.clock.now()
+
+
+async def adopted(till, **more):
+    """An account with purchases 1 and 4, and the count taken over in between."""
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    till.meters.purses["a-101"].count = 3
+    no = await till.paid_order(key="k2")
+    await till.until_quiet()
+    await till.money.counter.resolve_delivery(no, "adopt_count", "cards", "user:anna")
+
+
+async def test_a_count_that_was_taken_over_and_not_used_since_explains_nothing_yet(till):
+    till.meters.fail["meter.credit"] = [None, "before", "before", *["lost"] * 99]
+    await adopted(till)
+    till.meters.purses["a-101"].limit_fen = 100
+    await till.until_quiet(READY_S)
+    assert (await content(till))["corrections"] != []
+    assert await check(till, "deliveries") == (1, [])
+
+
+async def test_a_count_taken_over_before_any_was_known_explains_nothing(till):
+    await adopted(till)
+    row = {"operator": "main", "account": "a-101-1", "order_no": "E1", "reason": "r", "at_ms": 1, "decided_by": "x"}
+    await till.real.transact(lambda tx: tx.insert("count_adoptions", {**row, "known": None, "adopted": 9}))
+    await till.until_quiet(READY_S)
+    assert await check(till, "deliveries") == (1, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from test_intervals import timed, times
 from test_refunds import give_back, said, server_order
 
 from meterhub.errors import Conflict
@@ -55,3 +56,55 @@ async def test_who_was_slower_does_not_move_what_another_moved(till):
             lambda tx: move_delivery(tx, {**delivery, "state": "unknown"}, DeliveryState.CONFIRMED, error="no")
         )
     assert (await till.delivery(other))["state"] == "planned"
+
+
+async def test_a_company_at_work_on_a_refund_is_asked_each_minute_then_each_hour(till):
+    no = await server_order(till)
+    account = till.merchants.get("court").account
+    refund = account.refund
+
+    async def begins(request):
+        till.company.trades[f"{no}00"].refunds[request.refund_no] = {"fen": 5000, "state": RefundState.PROCESSING}
+        return await refund(request)
+
+    account.refund = begins
+    asked = timed(till)
+    row = await give_back(till, no)
+    await till.until_quiet(8000)
+    assert times(asked, "refund") == [0]
+    assert times(asked, "query_refund") == [60, 120, 180, 240, 300, 3900, 7500]
+    till.company.trades[f"{no}00"].refunds[row["no"]]["state"] = RefundState.DONE
+    await till.until_quiet(3600)
+    assert await till.state(no) == "refunded"
+    assert [state for _, state, _ in await till.outbox("refund")] == ["done"]
+
+
+async def test_a_refund_that_is_done_at_once_is_asked_for_once(till):
+    no = await server_order(till)
+    asked = timed(till)
+    await give_back(till, no)
+    await till.until_quiet(30)
+    assert [name for name, _ in asked] == ["before refund", "after refund"]
+    assert [state for _, state, _ in await till.outbox("refund")] == ["done"]
+
+
+async def test_what_went_wrong_with_one_refund_is_told_of_that_one_alone(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = ["before", "refused"]
+    till.company.fail["query_refund"] = ["before"] * 9
+    first = await give_back(till, no, 1000)
+    await till.until_quiet(1)
+    second = await give_back(till, no, 500)
+    await till.until_quiet(1)
+    rows = await till.rows("select no, state, error from refunds order by no")
+    assert [(row["no"], row["state"], row["error"]) for row in rows] == [
+        (first["no"], "unknown", "no answer"),
+        (second["no"], "requested", ""),
+    ]
+    (case,) = await till.rows("select * from anomalies")
+    assert (case["kind"], case["ref"], case["order_no"], case["at_ms"] > 0) == (
+        "refund_refused",
+        second["no"],
+        no,
+        True,
+    )
