@@ -81,8 +81,8 @@ class Action:
 
     ``target`` is the kind of device it acts on ("meter", "collector"; "" for none), ``applies`` narrows that to
     devices that know the action. ``schema`` is the voluptuous mapping of ``params``. ``handler(call)`` returns a dict,
-    directly or by awaiting, and may raise any ``MeterHubError``. ``durable`` runs are stored before
-    they start; reads are not. ``many`` does the same for a whole list of targets, for sweeps and bulk calls.
+    directly or by awaiting, and may raise any ``MeterHubError``. ``durable`` runs are stored before they start; reads
+    are not, and ``secret`` ones never: their params hold secrets. ``many`` does the same for a list of targets.
     """
 
     name: str
@@ -97,8 +97,13 @@ class Action:
     applies: Callable[[Any], bool] | None = None
     timeout_s: float = 120.0
     many: Many | None = None
+    secret: bool = False
     everyday: bool = True
     """Stands in the first row of a page; the others are folded away."""
+
+    def keeps(self, key: str) -> bool:
+        """Whether the journal keeps a run that was called with this key."""
+        return not self.secret and (self.durable or bool(key))
 
 
 class Call:
@@ -263,7 +268,7 @@ class Actions:
             self._runs[run.id] = run
             if run.key:
                 self._keys[run.key] = run.id
-            if action.durable or run.key:
+            if action.keeps(run.key):
                 known = await self._store(run)
             self._forget_old()
         if known is not None and content_of(known) != content_of(run):
@@ -313,7 +318,7 @@ class Actions:
             run.state = RunState.FAILED
             run.error = dict(NOT_ENDED, where=run.target)
         try:
-            if action.durable or run.key:
+            if action.keeps(run.key):
                 await self._journal.update(run)
         finally:
             if run.done is not None and not run.done.done():

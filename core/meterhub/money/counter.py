@@ -108,7 +108,7 @@ class Counter:
         """Note that a refund was sent elsewhere than back the way it came; ``to``: ``payer`` or ``merchant``."""
         await self._till.transact(lambda tx: self._note(tx, "money.redirect_refund", refund_no, by, {"to": to}))
 
-    async def apply_late(self, payment_id: int, by: str) -> None:
+    async def apply_late(self, payment_id: int, by: str, reason: str = "") -> None:
         """Let a late payment do what its order wanted."""
 
         def write(tx: Transaction) -> None:
@@ -125,7 +125,7 @@ class Counter:
             books = Books(tx, order["operator"], now_ms, by)
             apply_payment(tx, payment, order, account, books, self._till.outbox)
             cases.solve(tx, cases.LATE, f"{payment_id}", by=by, at_ms=now_ms)
-            self._note(tx, "money.apply_late", order["no"], by, {"payment": payment_id})
+            self._note(tx, "money.apply_late", order["no"], by, {"payment": payment_id, "reason": reason})
 
         await self._till.transact(write)
 
@@ -148,10 +148,24 @@ class Counter:
                 steps.adopt_count(desk, delivery, reason, by)
             else:
                 self._resolve(desk, delivery, what)
-            for kind in cases.DELIVERY:
-                cases.solve(tx, kind, f"{delivery['id']}/{delivery['sends']}", by=by, at_ms=desk.now_ms)
+            after = desk.again(delivery)
+            if not cases.undecided(tx, after):
+                cases.solve_delivery(tx, delivery, by=by, at_ms=desk.now_ms)
             self._note(tx, f"money.delivery.{what}", order_no, by, {"reason": reason})
-            return desk.again(delivery)
+            return after
+
+        return await self._till.transact(write)
+
+    async def settle_case(self, case_id: int, reason: str, by: str) -> Row:
+        """Close a case by hand; see ``cases.settle``."""
+        now_ms = self._clock.now()
+
+        def write(tx: Transaction) -> Row:
+            operator = self._till.policy.operator
+            case = cases.settle(tx, case_id, reason, operator=operator, by=by, at_ms=now_ms)
+            told = {"kind": case["kind"], "ref": case["ref"], "reason": reason}
+            self._note(tx, "money.settle_case", case["order_no"] or case["ref"], by, told)
+            return case
 
         return await self._till.transact(write)
 

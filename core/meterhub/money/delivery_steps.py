@@ -225,6 +225,6 @@ def hurry(desk: Desk, delivery: Row) -> None:
 def _call_person(desk: Desk, delivery: Row, kind: str, detail: str) -> None:
     held = delivery["state"] != DeliveryState.NOT_DELIVERED
     desk.tx.update("deliveries", {"id": delivery["id"]}, {"needs_person": int(held), "error": detail})
-    ref = f"{delivery['id']}/{delivery['sends']}"
+    ref = cases.of_delivery(delivery)
     more = {"operator": delivery["operator"], "at_ms": desk.now_ms, "order_no": delivery["order_no"]}
     cases.flag(desk.tx, kind, ref, detail, **more)

@@ -88,7 +88,8 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
-    """A bank card of the payer, for a refund that cannot go back the way it came. Stored nowhere and never shown.
+    """A bank card of the payer, for a refund that cannot go back the way it came. Stored nowhere; a second person sees
+    the end of its number.
 
     ``bank`` is the bank's name at the company, such as ``ICBC_DEBIT``.
     """

@@ -65,13 +65,18 @@ class Refunding:
 
         Raises ``Conflict`` for any other refund, and what ``redirect_refund`` raises.
         """
+        refund = await self.stranded(refund_no)
+        (payment,) = await self._store.query("money.payment", {"id": refund["payment"]})
+        account = self._merchants.get(payment["payment_account"], payment["provider"]).account
+        request = await self._request(refund, payment)
+        await self._settle(payment, await account.redirect_refund(request, refund["refund_id"], card))
+
+    async def stranded(self, refund_no: str) -> Row:
+        """The refund, which cannot reach the payer; raises ``Conflict`` for any other."""
         rows = await self._store.query("money.refund", {"no": refund_no})
         if not rows or rows[0]["state"] != RefundState.ABNORMAL:
             raise Conflict("only a refund that cannot reach the payer is sent elsewhere", where=refund_no)
-        (payment,) = await self._store.query("money.payment", {"id": rows[0]["payment"]})
-        account = self._merchants.get(payment["payment_account"], payment["provider"]).account
-        request = await self._request(rows[0], payment)
-        await self._settle(payment, await account.redirect_refund(request, rows[0]["refund_id"], card))
+        return rows[0]
 
     def _account(self, payment: Row) -> PaymentAccount | None:
         """The account that takes the money back, None for cash. Raises ``NotFound``."""

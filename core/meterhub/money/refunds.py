@@ -61,6 +61,9 @@ def plan_refund(tx: Transaction, payment: Row, fen: int, reason: str, books: Boo
     account = None if order is None else tx.one("money.account", {"id": order["account"]})
     refund = _keep(tx, payment, fen, reason, books)
     books.refund_planned(refund, payment, account)
+    delivery = None if books.waits(payment) else tx.one("money.delivery_of_order", {"order_no": payment["order_no"]})
+    if delivery is not None and delivery["state"] == DeliveryState.NOT_DELIVERED:
+        cases.solve_delivery(tx, delivery, by=books.cause, at_ms=books.at_ms)
     if order is not None and not books.waits(payment) and before + fen == payment["amount_fen"]:
         move_order(tx, order, OrderState.REFUNDING)
     outbox.put(tx, REFUND, refund["no"], refund["no"], {"refund": refund["no"]}, operator=books.operator)
@@ -104,7 +107,8 @@ def _in_meter(tx: Transaction, payment: Row, wish: RefundWish) -> bool:
     if fen != payment["amount_fen"]:
         raise Conflict("an order for the meter is given back whole or not at all", where=where)
     if delivery["state"] == DeliveryState.PLANNED:
-        move_delivery(tx, delivery, DeliveryState.NOT_DELIVERED, error="given back before it was sent")
+        changes = {"error": "given back before it was sent", "needs_person": 0}
+        move_delivery(tx, delivery, DeliveryState.NOT_DELIVERED, **changes)
     return False
 
 
@@ -161,7 +165,8 @@ def _done(tx: Transaction, refund: Row, payment: Row, statement: RefundStatement
     changes = {"state": "done", "done_ms": done_ms, "refund_id": statement.refund_id, "error": ""}
     tx.update("refunds", {"no": refund["no"]}, changes)
     books.refunded(refund, payment)
-    cases.solve(tx, cases.REFUND_ABNORMAL, refund["no"], by="system", at_ms=books.at_ms)
+    for kind in (cases.REFUND_ABNORMAL, cases.REFUND_REFUSED):
+        cases.solve(tx, kind, refund["no"], by="system", at_ms=books.at_ms)
     for kind in (cases.LATE, cases.SECOND):
         cases.solve(tx, kind, f"{payment['id']}", by="system", at_ms=books.at_ms)
     order = tx.one("money.order", {"no": refund["order_no"]})

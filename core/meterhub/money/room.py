@@ -129,6 +129,10 @@ class Money:
         """Let a deed that waits not be done."""
         await self.transact(lambda tx: self._taken(tx, approval_id, "refused", by))
 
+    async def accept(self, approval_id: int, by: str) -> None:
+        """Approve a deed that cannot be done in one transaction: its approval is used up before it begins."""
+        await self.transact(lambda tx: self._taken(tx, approval_id, "approved", by))
+
     def approved(self, approval_id: int, by: str) -> Counter:
         """A counter whose next deed is done in one transaction with its approval."""
         return Counter(

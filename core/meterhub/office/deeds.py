@@ -25,6 +25,11 @@ async def _refund(counter: Counter, params: Params, by: str) -> dict[str, Any]:
     return {"refund": None if refund is None else refund["no"]}
 
 
+async def _apply_late(counter: Counter, params: Params, by: str) -> dict[str, Any]:
+    await counter.apply_late(params["payment"], by, params["reason"])
+    return {"order": params["order"]}
+
+
 async def _decide(counter: Counter, params: Params, by: str) -> dict[str, Any]:
     delivery = await counter.resolve_delivery(params["order"], params["decision"], params["reason"], by)
     return {"state": delivery["state"]}
@@ -43,6 +48,7 @@ async def _close(counter: Counter, params: Params, by: str) -> dict[str, Any]:
 DEEDS: Mapping[str, Carry] = {
     "money.sell": _sell,
     "money.refund": _refund,
+    "money.apply_late": _apply_late,
     "money.decide_delivery": _decide,
     "money.charge": _charge,
     "money.close_account": _close,

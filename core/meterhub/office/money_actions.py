@@ -13,12 +13,13 @@ from meterhub.errors import BadInput, NotAllowed
 from meterhub.money.accounts import Opening
 from meterhub.money.amount import parse_yuan
 from meterhub.money.approvals import Deed
-from meterhub.money.provider import BankCard
 from meterhub.money.purse import PurseReading
 from meterhub.money.room import Money
 from meterhub.money.states import Mode
 from meterhub.office.deeds import DEEDS
 from meterhub.office.message_room import telephone
+from meterhub.office.redirects import NAME as REDIRECT
+from meterhub.office.redirects import Redirects, card_of
 from meterhub.store.engine import Row
 
 DECISIONS = ("arrived", "not_arrived", "adopt_count", "send_again")
@@ -36,10 +37,11 @@ class MoneyActions:
         self._gives_back = gives_back
         self._money = money
         self._counter = money.counter
+        self._redirects = Redirects(money)
 
     def actions(self) -> list[Action]:
         """The actions to register."""
-        return [*self._selling(), *self._deciding()]
+        return [*self._selling(), *self._judging(), *self._deciding()]
 
     def _selling(self) -> list[Action]:
         sell = "money.sell"
@@ -71,7 +73,7 @@ class MoneyActions:
             ),
         ]  # fmt: skip
 
-    def _deciding(self) -> list[Action]:
+    def _judging(self) -> list[Action]:
         decide, reason = "money.decide", {vol.Required("reason"): str}
         return [
             Action(
@@ -79,23 +81,33 @@ class MoneyActions:
                 schema={vol.Required("payment"): int, vol.Required("amount"): str, **reason},
             ),
             Action(
-                "money.redirect_refund",
+                REDIRECT,
                 _title("Send refund to a bank card", "退款至银行卡", "銀行カードへ返金"), decide, self.redirect_refund,
-                danger=Danger.CONFIRM, durable=False,  # a card's number is not kept
+                danger=Danger.CONFIRM, durable=False, secret=True,  # a card's number is not kept
                 schema={
                     vol.Required("refund"): str,
-                    **{vol.Optional(name, default=""): str for name in ("bank", "card", "holder")},
+                    **{vol.Optional(name, default=""): str for name in ("bank", "card", "holder", "reason")},
                 },
             ),
             Action(
                 "money.apply_late", _title("Credit a late payment", "补入迟到付款", "遅延入金を充当"), decide,
-                self.apply_late, danger=Danger.CONFIRM, schema={vol.Required("payment"): int},
+                self.apply_late, danger=Danger.CONFIRM,
+                schema={vol.Required("payment"): int, vol.Optional("reason", default=""): str},
+            ),
+            Action(
+                "money.settle_case", _title("Close a case", "结案", "案件を閉じる"), decide, self.settle_case,
+                danger=Danger.REASON, schema={vol.Required("case"): int, **reason},
             ),
             Action(
                 "money.decide_delivery", _title("Decide a delivery", "处理充值下发", "入金配信を決める"), decide,
                 self.decide_delivery, danger=Danger.REASON,
                 schema={vol.Required("order"): str, vol.Required("decision"): vol.In(DECISIONS), **reason},
             ),
+        ]  # fmt: skip
+
+    def _deciding(self) -> list[Action]:
+        decide, reason = "money.decide", {vol.Required("reason"): str}
+        return [
             Action(
                 "money.charge", _title("Book consumption by hand", "手工记账用量", "使用量を手入力"), decide,
                 self.charge, danger=Danger.REASON,
@@ -153,20 +165,26 @@ class MoneyActions:
     async def redirect_refund(self, call: Call) -> dict[str, Any]:
         """Send a refund that cannot reach the payer to a card, or without one to the merchant's own bank account."""
         refund = await self._money.one("money.refund", no=call.params["refund"])
-        await self._allowed(call, refund["order_no"])
-        given = [call.params[name].strip() for name in ("bank", "card", "holder")]
-        if any(given) and not all(given):
-            raise BadInput("a card has a bank, a number and a holder", hint="or leave all three empty")
-        await self._money.refunding.redirect(refund["no"], BankCard(*given) if all(given) else None)
-        await self._counter.redirected(refund["no"], "payer" if all(given) else "merchant", call.actor.id)
-        return {"state": (await self._money.one("money.refund", no=refund["no"]))["state"]}
+        scope, card = await self._allowed(call, refund["order_no"]), card_of(call.params)
+        fen = int(refund["amount_fen"])
+        if not self._needs_second(call, fen):
+            return await self._redirects.send(refund["no"], card, call.actor.id)
+        params = {"refund": refund["no"], "to": "" if card is None else f"**** {card.number[-4:]}"}
+        return await self._redirects.ask(refund, card, self._deed(call, refund["order_no"], scope, params, fen))
 
     async def apply_late(self, call: Call) -> dict[str, Any]:
         """Let a late payment do what its order wanted."""
         payment = await self._money.one("money.payment", id=call.params["payment"])
-        await self._allowed(call, payment["order_no"])
-        await self._counter.apply_late(payment["id"], call.actor.id)
-        return {"order": payment["order_no"]}
+        order = payment["order_no"]
+        scope = await self._allowed(call, order)
+        return await self._do(call, order, scope, {**call.params, "order": order}, int(payment["amount_fen"]))
+
+    async def settle_case(self, call: Call) -> dict[str, Any]:
+        """Close a case about which nothing is left to do here."""
+        case = await self._money.one("cases.one", id=call.params["case"])
+        await self._allowed(call, case["order_no"])
+        await self._counter.settle_case(case["id"], call.params["reason"], call.actor.id)
+        return {"case": case["id"]}
 
     async def decide_delivery(self, call: Call) -> dict[str, Any]:
         """Decide on a delivery that waits for a person."""
@@ -207,17 +225,26 @@ class MoneyActions:
         self._at(call, approval["scope"])
         if call.params["decision"] == "refuse":
             await self._money.refuse(approval["id"], call.actor.id)
+            self._redirects.forget(approval["id"])
             return {"state": "refused"}
+        if approval["action"] == REDIRECT:
+            return await self._redirects.approved(approval, call.actor.id)
         counter = self._money.approved(approval["id"], call.actor.id)
         return await DEEDS[approval["action"]](counter, json.loads(approval["params_json"]), approval["asked_by"])
 
     async def _do(self, call: Call, about: str, scope: str, params: Mapping[str, Any], fen: int) -> dict[str, Any]:
         """Carry a deed out; over the limit keep it for a second person, and return ``approval``, its number."""
-        limit, who = self._money.policy.two_people_fen, call.actor.id
-        if not limit or fen <= limit or not who.startswith("user:"):
-            return await DEEDS[call.action.name](self._counter, params, who)
-        deed = Deed(call.action.name, about, scope, params, fen, str(params.get("reason", "")), _key(call), who)
-        return {"approval": (await self._money.ask_second(deed))["id"]}
+        if not self._needs_second(call, fen):
+            return await DEEDS[call.action.name](self._counter, params, call.actor.id)
+        return {"approval": (await self._money.ask_second(self._deed(call, about, scope, params, fen)))["id"]}
+
+    def _needs_second(self, call: Call, fen: int) -> bool:
+        limit = self._money.policy.two_people_fen
+        return 0 < limit < fen and call.actor.id.startswith("user:")
+
+    def _deed(self, call: Call, about: str, scope: str, params: Mapping[str, Any], fen: int) -> Deed:
+        reason = str(call.params.get("reason", ""))
+        return Deed(call.action.name, about, scope, params, fen, reason, _key(call), call.actor.id)
 
     async def test(self, call: Call) -> dict[str, Any]:
         """Try keys and connection of a merchant account; no money moves."""

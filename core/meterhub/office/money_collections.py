@@ -134,6 +134,17 @@ REFUNDS = (
     Field("created_by", _text("By", "操作者", "操作者"), search=True),
     Field("created_ms", TIME, "time"),
 )
+CASES = (
+    Field("id", NUMBER, "number"),
+    Field("kind", _text("Kind", "类型", "種別"), "choice", filter=True),
+    _choice("state", STATE, "open", "closed"),
+    Field("order_no", ORDER, search=True),
+    Field("ref", _text("About", "对象", "対象"), search=True),
+    Field("detail", _text("Detail", "说明", "詳細"), "sentence"),
+    Field("at_ms", TIME, "time"),
+    Field("solved_ms", _text("Closed", "结案时间", "終了日時"), "time"),
+    Field("solved_by", _text("By", "操作者", "操作者")),
+)
 
 
 def money_collections(store: Store, companies: Mapping[str, Text]) -> list[Collection]:
@@ -148,12 +159,13 @@ def money_collections(store: Store, companies: Mapping[str, Text]) -> list[Colle
     def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
         source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
         link = (lambda row: f"/orders/{row[order]}") if order else lambda row: f"/accounts/{row['id']}"
-        return Collection(name, title, fields, source, VIEW, group=GROUP, icon=icon, row_link=link)
+        return Collection(name, title, fields, source, VIEW, group=GROUP if icon else "", icon=icon, row_link=link)
 
     return [
         make("orders", _text("Orders", "订单", "注文"), ORDERS, "-created_ms", "order", "id"),
         make("payments", _text("Payments", "付款", "入金"), payments, "-id", "money", "order_no"),
         make("deliveries", _text("Deliveries", "充值下发", "入金配信"), DELIVERIES, "-id", "delivery", "order_no"),
         make("refunds", _text("Refunds", "退款", "返金"), REFUNDS, "-created_ms", "refund", "order_no"),
+        make("cases", _text("Cases", "待处理事项", "案件"), CASES, "-id", "", "order_no"),  # their page is /cases
         make("accounts", _text("Accounts", "账户", "口座"), ACCOUNTS, "-opened_ms", "wallet", ""),
     ]

@@ -178,6 +178,7 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     from meterhub.web import (
         pages_account,
         pages_bulk,
+        pages_cases,
         pages_credit,
         pages_device,
         pages_list,
@@ -194,7 +195,7 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
     inside = [one for module in (pages_overview, pages_account, pages_device) for one in module.routes(site)]
     if rooms.money is not None:
         app.router.add_routes(pages_pay.routes(site, rooms.money))
-        for module in (pages_money, pages_credit, pages_office, pages_proof):
+        for module in (pages_money, pages_cases, pages_credit, pages_office, pages_proof):
             inside += module.routes(site, rooms.money)
     inside += [*pages_bulk.routes(site), *pages_list.routes(site)]
     for one in inside:

@@ -17,7 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from meterhub.clock import Clock
 from meterhub.errors import StoreError
-from meterhub.money.statements import PaymentState
+from meterhub.money.evidence import Evidence, Source
+from meterhub.money.statements import PaymentState, PaymentStatement, RefundState, RefundStatement
 from meterhub.people.commands import Maintainer
 from meterhub.testing.house import Sim, SimulatedHub, make_site
 from meterhub.texts import texts_for
@@ -36,6 +37,7 @@ payments: [{id: court, type: acmepay, merchant: M1}]
 meters:
   - {id: a-101, line: c1-a, profile: kede-2007-prepaid, address: "101", place: Block A / 1 / 101}
   - {id: a-102, line: c1-a, profile: dial-in-2007-prepaid, address: "102"}
+  - {id: a-103, line: c1-a, profile: dial-in-2007-prepaid, address: "103"}
 """
 LANGUAGES = {"en": "yuan left", "zh-CN": "元", "ja": "元の残高"}
 
@@ -235,11 +237,9 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     assert strange.status == 400
 
 
-async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_order(court):
-    await log_in(court)
-    assert "Nothing waits for you" in await page(court, "/cases")
+async def in_doubt(court):
+    """An order whose credit the meter took without saying so."""
     no, _ = await ordered(court, "a-102")
-    assert 'id="technical"' not in await page(court, f"/orders/{no}")
     court.company.pay(f"{no}00")
     real = court.hub.money.deliveries._ask
 
@@ -254,6 +254,18 @@ async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_orde
     court.hub.money.deliveries._ask = ask
     await notify(court, f"paid {no}00")
     await until(court, no, "Somebody from the management")
+    return no
+
+
+async def decide(court, number=1, **fields):
+    csrf = re.search(r'name="csrf" value="([^"]+)"', await page(court, "/account"))[1]
+    return await form(court, f"/cases/{number}/decide", csrf=csrf, **fields)
+
+
+async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_order(court):
+    await log_in(court)
+    assert "Nothing waits for you" in await page(court, "/cases")
+    no = await in_doubt(court)
     html = await page(court, "/cases")
     assert "Nobody knows whether the meter has the credit" in html and f"/orders/{no}" in html
     assert (await act(court, no, action="money.decide_delivery", decision="arrived", reason=" ")).status == 400
@@ -262,6 +274,136 @@ async def test_what_needs_a_person_stands_on_one_page_and_is_decided_on_the_orde
     assert "Nothing waits for you" in await page(court, "/cases")
     assert "Done. Thank you." in await page(court, f"/orders/{no}")
     assert (await act(court, no, action="meter.open_circuit", reason="x")).status == 400
+
+
+async def test_a_case_is_decided_on_the_page_of_cases_itself(court):
+    await log_in(court)
+    no = await in_doubt(court)
+    html = await page(court, "/cases")
+    for words in ("display", "20.00 yuan", "Ms &lt;Li&gt;", "Acme Pay", f"T{no}00", "The meter does not have it"):
+        assert words in html
+    assert (await decide(court, choice="refund", reason="x", key="k")).status == 400  # nobody knows yet where it is
+    empty = await decide(court, choice="arrived", reason=" ", key="k0")
+    assert empty.status == 400 and "a decision needs a reason" in await empty.text()
+    done = await decide(court, choice="not_arrived", reason="the display shows nothing", key="k1")
+    assert done.headers["Location"] == f"/cases?done={no}"
+    html = await page(court, done.headers["Location"])
+    assert "Decided." in html and "The meter does not have the credit" in html and "Give 20.00 yuan back" in html
+    done = await decide(court, choice="refund", reason="moves out", key="k2")
+    html = await page(court, done.headers["Location"])
+    assert "Closed lately" in html and "boss" in html and 'name="choice"' not in html
+    assert (await decide(court, choice="refund", reason="moves out", key="k3")).status == 404
+    for _ in range(100):
+        if (await court.hub.money.one("money.order", no=no))["state"] == "refunded":
+            break
+        await asyncio.sleep(0.05)
+    assert court.company.money() == 0
+
+
+async def test_a_case_about_which_nothing_is_left_to_do_is_closed_with_a_reason(court):
+    no, _ = await ordered(court)
+    await notify(court, f"paid {no}00")  # it says so of an attempt that the company does not have
+    wrong = PaymentStatement(f"{no}00", PaymentState.PAID, 1999, "T1", paid_ms=1)
+    await court.hub.money.settle(Evidence("acmepay", "M1", "court", Source.NOTICE, wrong))
+    await log_in(court, "vera")
+    await page(court, "/cases", 403)
+    assert (await decide(court, choice="settle", reason="x", key="k")).status == 404
+    await log_in(court)
+    assert "The amount is not that of the order" in await page(court, "/cases")
+    assert (await decide(court, choice="settle", reason="a test of the company", key="k")).status == 303
+    html = await page(court, "/cases")
+    assert "Nothing waits for you" in html and "The amount is not that of the order" in html
+    listed = json.loads(await page(court, "/api/v1/collections/cases?state=closed"))
+    assert [(one["kind"], one["order_no"], one["solved_by"]) for one in listed["items"]] == [
+        ("wrong_amount", no, "user:boss")
+    ]
+
+
+async def test_a_late_payment_over_the_limit_is_credited_by_two_people(court):
+    court.hub.money.policy = replace(court.hub.money.policy, two_people_fen=1000)
+    await court.hub.people.users.add("wang", "a long pass phrase", "owner", by=Maintainer())
+    no, _ = await ordered(court)
+    await court.hub.store.transact(lambda tx: tx.update("orders", {"no": no}, {"state": "expired"}))
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    await log_in(court)
+    html = await page(court, "/cases")
+    assert "A payment came too late" in html and "Give 20.00 yuan back" in html
+    asked = await decide(court, choice="credit", reason="the tenant wants it", key="k")
+    assert asked.headers["Location"] == "/cases"
+    assert "the tenant wants it" in await page(court, "/cases")
+    assert (await court.hub.money.one("money.order", no=no))["state"] == "expired"
+    await log_in(court, "wang")
+    assert (await approve(court, "approve")).status == 303
+    await until(court, no, "Done. Thank you.")
+    assert 'name="choice"' not in await page(court, "/cases")
+
+
+class Stranded:
+    """A refund over the limit that cannot reach the payer, and a company that takes it to a card."""
+
+    def __init__(self, court):
+        self.court, self.asked = court, []
+
+    async def open(self):
+        court, money = self.court, self.court.hub.money
+        money.policy = replace(money.policy, two_people_fen=1000)
+        await court.hub.people.users.add("wang", "a long pass phrase", "owner", by=Maintainer())
+        opened = await court.hub.act("money.open_account", "a-103", {"mode": "server"})
+        court.links["a-103"] = opened.result["link"]
+        no, _ = await ordered(court, "a-103")
+        court.company.pay(f"{no}00", court.clock.now())
+        await notify(court, f"paid {no}00")
+        court.company.fail["refund"] = ["before"] * 99
+        refunded = await court.hub.act("money.refund", params={"payment": 1, "amount": "20.00", "reason": "moves out"})
+        self.no, self.order = refunded.result["refund"], no
+        late = RefundStatement(f"{no}00", self.no, RefundState.ABNORMAL, reason="card closed")
+        await money.settle(Evidence("acmepay", "M1", "court", Source.NOTICE, late))
+        money.merchants.get("court").account.redirect_refund = self.redirect
+        return self
+
+    async def redirect(self, request, refund_id, card):
+        self.asked.append(card)
+        return RefundStatement(request.attempt.no, request.refund_no, RefundState.PROCESSING, 2000)
+
+
+CARD = {"bank": "ICBC_DEBIT", "card": "6222020000001234567", "holder": "Li Lei"}
+
+
+async def test_a_refund_to_a_card_over_the_limit_needs_two_people_and_the_card_is_stored_nowhere(court):
+    stranded = await Stranded(court).open()
+    await log_in(court)
+    html = await page(court, "/cases")
+    assert "A refund cannot reach the payer" in html and "Card number" in html
+    half = await decide(court, choice="card", reason="x", key="k0", card="6222")
+    assert half.status == 400 and "a card has a bank" in await half.text()
+    asked = await decide(court, choice="card", reason="the card was closed", key="k1", **CARD)
+    assert asked.headers["Location"] == "/cases" and stranded.asked == []
+    again = await decide(court, choice="card", reason="the card was closed", key="k2", **CARD)
+    assert again.status == 400 and "waits for a second person already" in await again.text()
+    assert (await approve(court, "approve")).status == 400
+    await log_in(court, "wang")
+    assert "**** 4567" in await page(court, "/cases")
+    assert (await approve(court, "approve")).status == 303
+    assert [one.number for one in stranded.asked] == [CARD["card"]]
+    for table in await court.hub.store.query("select name from sqlite_master where type = 'table'"):
+        rows = str(await court.hub.store.query(f"select * from {table['name']}"))
+        assert CARD["card"] not in rows and CARD["holder"] not in rows, table["name"]
+
+
+async def test_a_card_that_was_forgotten_by_a_restart_is_asked_for_again(court):
+    stranded = await Stranded(court).open()
+    await log_in(court)
+    await decide(court, choice="card", reason="the card was closed", key="k1", **CARD)
+    court.hub.actions.get("money.approve").handler.__self__._redirects._cards.clear()  # as a restart does
+    await log_in(court, "wang")
+    lost = await approve(court, "approve")
+    assert lost.status == 400 and "is not known any more" in await lost.text() and stranded.asked == []
+    assert (await approve(court, "refuse")).status == 303
+    await decide(court, choice="merchant", reason="paid by hand", key="k2")
+    await log_in(court)
+    assert (await approve(court, "approve")).status == 303
+    assert stranded.asked == [None]
 
 
 async def test_money_that_stands_still_is_told_on_the_first_page_and_by_the_health_check(court):

@@ -126,6 +126,10 @@ update anomalies set solved_ms = :at_ms, solved_by = :by where kind = :kind and 
 -- Open cases, oldest first.
 select * from anomalies where operator = :operator and solved_ms is null order by id limit :most;
 
+-- name: cases.lately
+-- What was solved last.
+select * from anomalies where operator = :operator and solved_ms is not null order by solved_ms desc, id desc limit :most;
+
 -- name: cases.of_order
 -- All cases of an order.
 select * from anomalies where order_no = :order_no order by id;

@@ -18,6 +18,11 @@ where operator = :operator;
 select id, order_no, meter, case when takes_back then -amount_fen else amount_fen end as amount_fen, number, state,
     needs_person, error, confirmed_ms from deliveries where operator = :operator;
 
+-- name: money.list_cases
+-- The cases of an operator that need, or needed, a person.
+select id, kind, order_no, ref, detail, at_ms, solved_ms, solved_by, case when solved_ms is null then 'open' else 'closed' end
+    as state from anomalies where operator = :operator;
+
 -- name: money.list_refunds
 -- The refunds of an operator.
 select no as id, order_no, amount_fen, state, reason, created_by, created_ms from refunds where operator = :operator;
