@@ -98,9 +98,12 @@ class MessageDesk:
             receipts = notifier.parse_receipts(notice)
         except NoticeRejected:
             return notifier.receipt_answer(False)
-        keys = await self._store.transact(lambda tx: [self._receive(tx, name, one) for one in receipts])
-        if self._outbox is not None and any(keys):
-            self._outbox.wake()
+
+        def write(tx: Transaction) -> None:
+            for one in receipts:
+                self._receive(tx, name, one)
+
+        await self._store.transact(write)
         return notifier.receipt_answer(True)
 
     async def _stored(self, row: Row) -> Row:
@@ -202,8 +205,8 @@ class MessageDesk:
             self._write_step(tx, message["no"], state, message["notifier"], said)
         tx.update("messages", {"no": message["no"]}, changes)
 
-    def _receive(self, tx: Transaction, name: str, receipt: Receipt) -> str:
-        """Take one receipt in; the key of the outbox row that it ends, "" when it changes nothing."""
+    def _receive(self, tx: Transaction, name: str, receipt: Receipt) -> None:
+        """Take one receipt in; the outbox row that it ends is carried out at once."""
         asked = {"notifier": name, "provider_id": receipt.provider_id, "recipient": receipt.to}
         message = tx.one("messages.by_provider_id", asked)
         if message is None and receipt.no:  # it may overtake the answer that tells the company's number
@@ -211,11 +214,10 @@ class MessageDesk:
             if message is not None and (message["notifier"], message["recipient"]) != (name, receipt.to):
                 message = None
         if message is None or message["state"] in FINAL:
-            return ""
+            return
         self._apply(tx, message, receipt)
         if self._outbox is not None:
             self._outbox.wake_row(tx, KIND, message["key"])
-        return str(message["key"])
 
     def _apply(self, tx: Transaction, message: Row, receipt: Receipt) -> None:
         when_ms = receipt.at_ms or self._clock.now()

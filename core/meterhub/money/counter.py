@@ -37,7 +37,7 @@ class Till(Protocol):
     outbox: Outbox
 
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
-        """One transaction; the outbox looks after it."""
+        """One transaction."""
 
     def settle_in(self, tx: Transaction, evidence: Evidence) -> Outcome:
         """Book a statement in the caller's transaction."""

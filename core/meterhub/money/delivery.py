@@ -19,11 +19,13 @@ from meterhub.clock import Clock
 from meterhub.money import delivery_steps as steps
 from meterhub.money.amount import yuan
 from meterhub.money.asking import Answer, Ask
-from meterhub.money.outbox import Again, Outbox, wait_s
+from meterhub.money.outbox import DONE, Again, Outbox, wait_s
 from meterhub.money.purse import PurseReading
+from meterhub.money.states import DeliveryState
 from meterhub.store.engine import Row, Store, Transaction
 
 PARK = Again(None, "a person has to decide")
+OVER = (DeliveryState.CONFIRMED, DeliveryState.NOT_DELIVERED)
 
 
 class Deliveries:
@@ -40,7 +42,7 @@ class Deliveries:
         delivery_id = json.loads(row["payload_json"])["delivery"]
         while True:
             (delivery,) = await self._store.query("money.delivery", {"id": delivery_id})
-            if delivery["state"] in ("confirmed", "not_delivered"):
+            if delivery["state"] in OVER:
                 return None
             if delivery["needs_person"]:
                 return PARK
@@ -50,29 +52,16 @@ class Deliveries:
 
     async def _step(self, delivery: Row) -> Again | None:
         """One step; None to look at the row again at once."""
-        if delivery["state"] == "planned":
-            return await self._begin(delivery)
         if delivery["state"] == "sending":
             # Found, not made by this call: the hub stopped in the middle.
-            await self._commit(steps.doubt, delivery, "the hub stopped while this was being sent")
-            return None
-        return await self._find_out(delivery)
-
-    async def _begin(self, delivery: Row) -> Again | None:
-        """Read the count, store the next number, send."""
+            return await self._commit(steps.doubt, delivery, "the hub stopped while this was being sent")
         answer = await self._balance(delivery)
         if not answer.ok:
             return await self._put_off(delivery, answer)
-        begun = await self._commit(steps.begin, delivery, PurseReading.of(answer.result))
-        return await self._send(begun) if begun is not None else None
-
-    async def _find_out(self, delivery: Row) -> Again | None:
-        """Nobody knows whether the meter has it: only the meter can tell."""
-        answer = await self._balance(delivery)
-        if not answer.ok:
-            return await self._put_off(delivery, answer)
-        again = await self._commit(steps.judge, delivery, PurseReading.of(answer.result))
-        return await self._send(again) if again is not None else None
+        # Before the first sending the count gives the number; after it only the count can tell what became of it.
+        step = steps.begin if delivery["state"] == "planned" else steps.judge
+        moved = await self._moved(step, delivery, PurseReading.of(answer.result))
+        return await self._send(moved) if moved["state"] == "sending" else _ended(moved)
 
     async def _send(self, delivery: Row) -> Again | None:
         params = {"amount": yuan(delivery["amount_fen"]), "number": delivery["number"]}
@@ -80,8 +69,7 @@ class Deliveries:
         action = "meter.refund" if delivery["takes_back"] else "meter.credit"
         answer = await self._ask(action, delivery["meter"], params, key, f"payment:{delivery['order_no']}")
         if answer.ok:
-            await self._commit(steps.arrived, delivery, PurseReading.of(answer.result))
-            return None
+            return await self._commit(steps.arrived, delivery, PurseReading.of(answer.result))
         if answer.code == "refused":
             return await self._refused(delivery, answer)
         if not answer.sent:
@@ -99,8 +87,7 @@ class Deliveries:
         if not after.ok:
             await self._commit(steps.doubt, delivery, answer.message)
             return Again(wait_s(delivery["tries"]), after.message)
-        await self._commit(steps.refused, delivery, PurseReading.of(after.result), answer.message)
-        return None
+        return await self._commit(steps.refused, delivery, PurseReading.of(after.result), answer.message)
 
     async def _balance(self, delivery: Row) -> Answer:
         return await self._ask("meter.balance", delivery["meter"], {}, "", f"payment:{delivery['order_no']}")
@@ -111,11 +98,24 @@ class Deliveries:
         await self._store.transact(lambda tx: tx.update("deliveries", {"id": delivery["id"]}, changes))
         return Again(wait_s(delivery["tries"]), answer.message)
 
-    async def _commit(self, step: Callable[..., Any], delivery: Row, *more: Any) -> Any:
-        """Run a step of ``delivery_steps`` in one transaction."""
+    async def _commit(self, step: Callable[..., Any], delivery: Row, *more: Any) -> Again | None:
+        """Run a step of ``delivery_steps``; None to look at the row again at once."""
+        return _ended(await self._moved(step, delivery, *more))
+
+    async def _moved(self, step: Callable[..., Any], delivery: Row, *more: Any) -> Row:
+        """Run a step in one transaction and return the delivery as it then is; one that is over is off the outbox."""
         now_ms = self._clock.now()
 
-        def write(tx: Transaction) -> Any:
-            return step(steps.Desk(tx, self._outbox, now_ms), delivery, *more)
+        def write(tx: Transaction) -> Row:
+            desk = steps.Desk(tx, self._outbox, now_ms)
+            step(desk, delivery, *more)
+            after = desk.again(delivery)
+            if after["state"] in OVER:
+                steps.take_off(desk, after)
+            return after
 
         return await self._store.transact(write)
+
+
+def _ended(delivery: Row) -> Again | None:
+    return DONE if delivery["state"] in OVER else None

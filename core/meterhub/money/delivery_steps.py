@@ -8,7 +8,7 @@ from meterhub.errors import Conflict
 from meterhub.money import cases
 from meterhub.money.amount import yuan
 from meterhub.money.books import Books
-from meterhub.money.follow import fulfil
+from meterhub.money.follow import DELIVERY, fulfil
 from meterhub.money.outbox import Outbox
 from meterhub.money.purse import PurseReading
 from meterhub.money.refunds import plan_refund
@@ -39,16 +39,16 @@ class Desk:
         return row
 
 
-def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
-    """Store the purchase number, and the credit as on its way. The next thing is to send it.
+def begin(desk: Desk, delivery: Row, purse: PurseReading) -> None:
+    """Store the purchase number, and the credit as on its way: ``sending``. The next thing is to send it.
 
-    None when it must not be sent: the meter's count is not the one in the books, and a person has to look; or it is to
-    be taken back out of the meter, which does not hold so much any more.
+    It is not when it must not be sent: the meter's count is not the one in the books, and a person has to look; or it
+    is to be taken back out of the meter, which does not hold so much any more.
     """
     if delivery["takes_back"] and purse.holds(delivery["amount_fen"]) is False:
         detail = mark(f"the meter holds only {purse.balance}")
         move_delivery(desk.tx, delivery, DeliveryState.NOT_DELIVERED, error=detail)
-        return None
+        return
     account = desk.tx.one("money.account", {"id": delivery["account"]})
     assert account is not None
     known = account["purchase_count"]
@@ -56,7 +56,7 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
         detail = mark(f"the meter has had {purse.count} purchases, the books know of {known}")
         desk.tx.update("deliveries", {"id": delivery["id"]}, {"count_before": purse.count})
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
-        return None
+        return
     counted = purse.count is not None
     number = (
         purse.count + 1 if purse.count is not None else desk.now_ms * ORDER_NUMBERS + delivery["id"] % ORDER_NUMBERS
@@ -76,7 +76,6 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
         desk.tx.execute("proof.adopted", {"account": account["id"], "count": purse.count})
     move_delivery(desk.tx, delivery, DeliveryState.SENDING, **changes)
     desk.books(delivery).sent(delivery)
-    return desk.again(delivery)
 
 
 def doubt(desk: Desk, delivery: Row, why: str) -> None:
@@ -100,18 +99,16 @@ def not_sent(desk: Desk, delivery: Row, why: str) -> None:
     desk.books(delivery).came_back(delivery)
 
 
-def judge(desk: Desk, delivery: Row, purse: PurseReading) -> Row | None:
-    """What the meter's count says of a delivery in doubt. A row comes back when it is to be sent once more."""
+def judge(desk: Desk, delivery: Row, purse: PurseReading) -> None:
+    """What the meter's count says of a delivery in doubt; ``sending`` when it is to be sent once more."""
     number = delivery["number"]
     if purse.count is None or purse.count < number - 1:
         detail = mark(f"the meter's count is {purse.count}, which does not fit to purchase {number}")
         _call_person(desk, delivery, cases.COUNT_GAP, detail)
-        return None
-    if purse.count >= number:
+    elif purse.count >= number:
         arrived(desk, delivery, purse)
-        return None
-    move_delivery(desk.tx, delivery, DeliveryState.SENDING, sends=delivery["sends"] + 1)
-    return desk.again(delivery)
+    else:
+        move_delivery(desk.tx, delivery, DeliveryState.SENDING, sends=delivery["sends"] + 1)
 
 
 def refused(desk: Desk, delivery: Row, purse: PurseReading, why: str) -> None:
@@ -185,7 +182,7 @@ def send_anew(desk: Desk, delivery: Row) -> None:
     )
     key = f"{delivery['id']}/{delivery['round'] + 1}"
     payload = {"delivery": delivery["id"]}
-    desk.outbox.put(desk.tx, "delivery", key, delivery["meter"], payload, operator=delivery["operator"])
+    desk.outbox.put(desk.tx, DELIVERY, key, delivery["meter"], payload, operator=delivery["operator"])
 
 
 def adopt_count(desk: Desk, delivery: Row, reason: str, by: str) -> None:
@@ -217,9 +214,12 @@ def adopt_count(desk: Desk, delivery: Row, reason: str, by: str) -> None:
 
 def hurry(desk: Desk, delivery: Row) -> None:
     """Let the outbox look at a delivery now."""
-    ref = f"{delivery['id']}/{delivery['round']}" if delivery["round"] else f"{delivery['id']}"
-    desk.outbox.wake_row(desk.tx, "delivery", ref)
-    desk.outbox.wake_row(desk.tx, "delivery", f"{delivery['id']}")
+    desk.outbox.wake_row(desk.tx, DELIVERY, f"{delivery['id']}")
+
+
+def take_off(desk: Desk, delivery: Row) -> None:
+    """A delivery that is over needs the outbox no more."""
+    desk.outbox.finish(desk.tx, DELIVERY, f"{delivery['id']}")
 
 
 def _call_person(desk: Desk, delivery: Row, kind: str, detail: str) -> None:

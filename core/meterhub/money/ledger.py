@@ -91,15 +91,14 @@ def post(tx: Transaction, line: Line, *, operator: str, at_ms: int, cause: str) 
 
     Raises ``Conflict``: the line is there with other content, or a guarded book would go below zero.
     """
-    known = tx.one("ledger.line", {"operator": operator, "kind": line.kind, "ref": line.ref})
-    if known is not None:
-        _same(known, line)
-        return False
     positive(line.fen)
     row = {"operator": operator, "kind": line.kind, "ref": line.ref, "source": line.source, "target": line.target}
-    tx.insert("ledger", {**row, "fen": line.fen, "order_no": line.order_no, "at_ms": at_ms, "cause": cause})
-    _move(tx, operator, line.source, -line.fen)
-    _move(tx, operator, line.target, line.fen)
+    more = {"fen": line.fen, "order_no": line.order_no, "at_ms": at_ms, "cause": cause}
+    if not tx.execute("ledger.add", {**row, **more}):
+        _same(tx, operator, line)
+        return False
+    _take(tx, operator, line.source, line.fen)
+    _give(tx, operator, line.target, line.fen)
     return True
 
 
@@ -119,7 +118,9 @@ def wrong_balances(rows: Iterable[Row]) -> list[str]:
     return [f"{row['book']}: kept {yuan(row['kept'])}, lines {yuan(row['summed'])}" for row in rows]
 
 
-def _same(known: Row, line: Line) -> None:
+def _same(tx: Transaction, operator: str, line: Line) -> None:
+    known = tx.one("ledger.line", {"operator": operator, "kind": line.kind, "ref": line.ref})
+    assert known is not None
     if (known["source"], known["target"], known["fen"]) != (line.source, line.target, line.fen):
         raise Conflict(
             f"the line {line.kind} {line.ref} is in the ledger with other content",
@@ -128,9 +129,13 @@ def _same(known: Row, line: Line) -> None:
         )
 
 
-def _move(tx: Transaction, operator: str, book: str, fen: int) -> None:
-    left = balance(tx, operator, book) + fen
-    if left < 0 and guarded(book):
-        raise Conflict(f"{book} has {yuan(left - fen)}, which is less than {yuan(-fen)}", where=book)
-    params = {"operator": operator, "book": book, "fen": left, "guarded": int(guarded(book))}
-    tx.execute("ledger.keep_balance", params)
+def _take(tx: Transaction, operator: str, book: str, fen: int) -> None:
+    if not guarded(book):
+        _give(tx, operator, book, -fen)
+    elif not tx.execute("ledger.take", {"operator": operator, "book": book, "fen": fen}):
+        here = balance(tx, operator, book)
+        raise Conflict(f"{book} has {yuan(here)}, which is less than {yuan(fen)}", where=book)
+
+
+def _give(tx: Transaction, operator: str, book: str, fen: int) -> None:
+    tx.execute("ledger.give", {"operator": operator, "book": book, "fen": fen, "guarded": int(guarded(book))})

@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from meterhub.clock import Clock
@@ -25,6 +26,8 @@ WAITS_S = (5, 30, 120, 600, 3600)
 """How long to wait after the first, second … failure; the last one for all that follow."""
 STORE_WAIT_S = 30
 """How long to wait when it could not be written how far a row is."""
+SECOND_MS = 1000
+"""Rows that wait are due at whole seconds, so that many of them share one look and one commit."""
 PARKED_MS = 253_402_300_799_000
 """The end of the year 9999: until a person has acted."""
 
@@ -42,8 +45,11 @@ class Again:
     error: str = ""
 
 
+DONE = Again(0)
+"""The row is done, and the handler has said so in a transaction of its own: ``Outbox.finish``."""
+
 Handler = Callable[[Row], Awaitable[Again | None]]
-"""Carries out one row; None when it is done."""
+"""Carries out one row; None when it is done and still has to be marked so."""
 
 
 def wait_s(failures: int) -> float:
@@ -60,6 +66,11 @@ class Outbox:
         self._spawn = spawn
         self._handlers: dict[str, Handler] = {}
         self._busy: set[str] = set()
+        self._passed: set[str] = set()
+        """Lanes that were busy when they were looked at: they are looked at again when they are free."""
+        self._full = False
+        self._next_ms = 0
+        """When the table is to be looked at next."""
         self._wake = asyncio.Event()
         self.fault = ""
         """Why nothing is carried out at present, "" when all is well."""
@@ -86,29 +97,54 @@ class Outbox:
         now_ms = self._clock.now()
         state = "waiting" if kind in self._handlers else "no_way"
         row = {"kind": kind, "key": key, "lane": f"{kind}/{lane}", "state": state, "operator": operator}
-        due_ms = now_ms + round(after_s * 1000)
+        due_ms = _due_ms(now_ms, after_s)
         content = json.dumps(payload, ensure_ascii=False, sort_keys=True)
-        return tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms}) > 0
-
-    def wake(self) -> None:
-        """A commit has put rows in: look now."""
-        self._wake.set()
+        if not tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms}):
+            return False
+        if state == "waiting":
+            tx.after(partial(self._expect, due_ms))
+        return True
 
     def wake_row(self, tx: Transaction, kind: str, key: str) -> None:
-        """Let a row that waits, or was parked, be carried out at once."""
-        tx.execute("outbox.hurry", {"kind": kind, "key": key, "now_ms": self._clock.now()})
+        """Let a row that waits, or was parked, be carried out at once; so are those whose keys go on after a slash."""
+        now_ms = self._clock.now()
+        if tx.execute("outbox.hurry", {"kind": kind, "key": key, "now_ms": now_ms}):
+            tx.after(partial(self._expect, now_ms))
+
+    def finish(self, tx: Transaction, kind: str, key: str) -> None:
+        """A row that waits, or is under way, is done: what it was to see to has been seen to in this transaction.
+
+        So are those whose keys go on after a slash.
+        """
+        tx.execute("outbox.finish", {"kind": kind, "key": key, "now_ms": self._clock.now()})
+
+    def wake(self) -> None:
+        """Look at the table now."""
+        self._expect(self._clock.now())
+
+    def _expect(self, due_ms: int) -> None:
+        """A row is due then: look no later."""
+        if due_ms < self._next_ms:
+            self._next_ms = due_ms
+            self._wake.set()
 
     async def run(self) -> None:
         """Carry out rows until cancelled; raises ``StoreError`` when the table cannot be read."""
+        self._next_ms = 0
         while True:
-            self._wake.clear()
-            next_ms = await self.look()
-            wait = LOOK_S if next_ms is None else min(LOOK_S, max(0.0, (next_ms - self._clock.now()) / 1000))
-            try:
-                async with self._clock.timeout(wait):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            wait_s = (self._next_ms - self._clock.now()) / 1000
+            if wait_s <= 0 or not await self._woken(min(wait_s, LOOK_S)):
+                await self.look()
+
+    async def _woken(self, wait_s: float) -> bool:
+        """Whether a row turned up within this time that is due earlier than was known."""
+        self._wake.clear()
+        try:
+            async with self._clock.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def stand_still(self, error: StoreError) -> None:
         """Nothing is carried out until a look at the table succeeds; the log hears of it once."""
@@ -121,29 +157,48 @@ class Outbox:
             log.warning("money goes on; it stood still: %s", self.fault)
         self.fault = ""
 
-    async def look(self) -> int | None:
-        """Start all rows that are due; returns when the next one will be, None when nothing waits."""
+    async def look(self) -> None:
+        """Start all rows that are due, and see when the next look has to be."""
         now_ms = self._clock.now()
+        self._next_ms = now_ms + round(LOOK_S * 1000)  # what is committed from here on brings it forward
         ending = set(self._busy)  # their rows may be read as they were before their end was written
-        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": LANES + len(ending)})
-        later = await self._store.query("outbox.next", {"now_ms": now_ms})
+        most = LANES + len(ending) + 1  # one more than can be started, to know that it waits
+        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": most})
         self._go_on()
         for row in rows:
-            if row["lane"] not in ending | self._busy and len(self._busy) < LANES:
+            if row["next_ms"] > now_ms:
+                self._expect(row["next_ms"])
+            elif row["lane"] in self._busy:
+                self._passed.add(row["lane"])
+            elif row["lane"] in ending:
+                self.wake()
+            elif len(self._busy) >= LANES:
+                self._full = True
+            else:
                 self._busy.add(row["lane"])
                 self._spawn(f"outbox {row['lane']}", self._carry_out(row))
-        return later[0]["next_ms"] if later else None
 
     async def _carry_out(self, row: Row) -> None:
+        due_ms: int | None = self._clock.now()
         try:
-            await self._mark(row, await self._handled(row))
+            due_ms = await self._mark(row, await self._handled(row))
         except StoreError as error:
             # Its place in the table is as before. At once it would be carried out again and again on a full disk.
             log.error("outbox %s %s is tried again in %d s: %s", row["kind"], row["key"], STORE_WAIT_S, error)
             await self._clock.sleep(STORE_WAIT_S)
         finally:
-            self._busy.discard(row["lane"])
-            self._wake.set()
+            self._leave(row, due_ms)
+
+    def _leave(self, row: Row, due_ms: int | None) -> None:
+        """The lane is free; ``due_ms`` is when its row is due again, None when it is done."""
+        self._busy.discard(row["lane"])
+        waited = self._full or row["lane"] in self._passed or (due_ms is None and row["more"])
+        self._full = False
+        self._passed.discard(row["lane"])
+        if waited:
+            self.wake()
+        elif due_ms is not None:
+            self._expect(due_ms)
 
     async def _handled(self, row: Row) -> Again | None:
         handler = self._handlers.get(row["kind"])
@@ -157,14 +212,25 @@ class Outbox:
             log.exception("outbox %s %s failed", row["kind"], row["key"])
             return Again(wait_s(row["failures"]), f"internal error: {type(error).__name__}")
 
-    async def _mark(self, row: Row, again: Again | None) -> None:
+    async def _mark(self, row: Row, again: Again | None) -> int | None:
+        """Keep how far a row is; returns when it is due again, None when it is done."""
         now_ms = self._clock.now()
+        if again is DONE:
+            return None
         if again is None:
-            changes: dict[str, Any] = {"state": "done", "done_ms": now_ms, "error": ""}
-        else:
-            next_ms = PARKED_MS if again.after_s is None else now_ms + round(again.after_s * 1000)
-            failures = row["failures"] + 1 if again.error else 0
-            changes = {"next_ms": next_ms, "tries": row["tries"] + 1, "failures": failures, "error": again.error}
+            done = {"state": "done", "done_ms": now_ms, "error": ""}
+            await self._store.transact(lambda tx: tx.update("outbox", {"id": row["id"]}, done))
+            return None
+        next_ms = PARKED_MS if again.after_s is None else _due_ms(now_ms, again.after_s)
+        failures = row["failures"] + 1 if again.error else 0
+        changes = {"next_ms": next_ms, "tries": row["tries"] + 1, "failures": failures, "error": again.error}
         # Whoever hurried the row while it was under way changed next_ms: its wish must not be lost.
         key = {"id": row["id"], "next_ms": row["next_ms"]}
-        await self._store.transact(lambda tx: tx.update("outbox", key if again else {"id": row["id"]}, changes))
+        marked = await self._store.transact(lambda tx: tx.update("outbox", key, changes))
+        return next_ms if marked else now_ms
+
+
+def _due_ms(now_ms: int, after_s: float) -> int:
+    """When a row is due that waits for ``after_s`` seconds, 0 for not at all."""
+    due_ms = now_ms + round(after_s * 1000)
+    return due_ms if after_s <= 0 else due_ms + -due_ms % SECOND_MS

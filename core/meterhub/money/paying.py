@@ -11,15 +11,15 @@ from meterhub.money import cases
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.merchants import Merchant, Merchants
 from meterhub.money.orders import create_attempt, order_of
-from meterhub.money.outbox import Again, Outbox
+from meterhub.money.outbox import DONE, Again, Outbox
 from meterhub.money.provider import Attempt, Checkout, PaymentRequest
-from meterhub.money.settle import Settling
+from meterhub.money.settle import EXPIRE, WATCH, Settling
 from meterhub.money.statements import PaymentState, PaymentStatement
 from meterhub.money.states import OPEN_ATTEMPTS, AttemptState, OrderState, move_order
 from meterhub.store.engine import Row, Store, Transaction
 
-WATCH, EXPIRE = "watch", "expire"
-"""Outbox kinds: ask about an attempt; end an order whose time is over."""
+FINAL = (PaymentState.PAID, PaymentState.CLOSED)
+"""What a company may say of a payment that changes anything."""
 
 ASKING_S = (5, 10, 15, 30, 60, 180, 300, 300, 900)
 """Seconds between questions while the payment may come; the last one goes on."""
@@ -81,15 +81,15 @@ class Paying:
         try:
             merchant = self._merchants.get(attempt["payment_account"], attempt["provider"])
             state = await self._ask(attempt, merchant)
-            if state in (PaymentState.PENDING, PaymentState.MISSING) and self._clock.now() >= attempt["expires_ms"]:
+            if state not in FINAL and self._clock.now() >= attempt["expires_ms"]:
                 early_ms = attempt["created_ms"] + merchant.account.close_after_s * 1000 - self._clock.now()
                 if early_ms > 0:
                     return Again(early_ms / 1000)
                 state = await self._end(attempt, merchant)
         except (ProviderError, NotFound) as error:
             return await self._no_answer(row, attempt, str(error))
-        if state in (PaymentState.PAID, PaymentState.CLOSED):
-            return None
+        if state in FINAL:
+            return DONE
         wait_s = ASKING_S[min(row["tries"] + 1, len(ASKING_S) - 1)]
         left_s = (attempt["expires_ms"] - self._clock.now()) / 1000
         return Again(min(wait_s, left_s) if left_s > 0 else wait_s)
@@ -98,16 +98,16 @@ class Paying:
         """End an order whose time is over, once none of its attempts can be paid any more."""
         now_ms = self._clock.now()
 
-        def write(tx: Transaction) -> bool:
+        def write(tx: Transaction) -> Again:
             order = order_of(tx, row["key"])
-            if order["state"] not in (OrderState.CREATED, OrderState.PAYING):
-                return True
-            if tx.one("money.attempts_open", {"order_no": order["no"]}) is not None:
-                return False
-            move_order(tx, order, OrderState.EXPIRED, done_ms=now_ms)
-            return True
+            if order["state"] in (OrderState.CREATED, OrderState.PAYING):
+                if tx.one("money.attempts_open", {"order_no": order["no"]}) is not None:
+                    return Again(60, "a payment of it may still come")
+                move_order(tx, order, OrderState.EXPIRED, done_ms=now_ms)
+            self._outbox.finish(tx, EXPIRE, row["key"])
+            return DONE
 
-        return None if await self._store.transact(write) else Again(60, "a payment of it may still come")
+        return await self._store.transact(write)
 
     async def look_now(self, order_no: str) -> None:
         """The payer says it is paid: ask the company at once."""
@@ -117,7 +117,6 @@ class Paying:
                 self._outbox.wake_row(tx, WATCH, attempt["no"])
 
         await self._store.transact(write)
-        self._outbox.wake()
 
     async def _attempt(self, order_no: str, merchant: Merchant, way: str) -> Row:
         now_ms = self._clock.now()
@@ -132,10 +131,7 @@ class Paying:
             self._outbox.put(tx, WATCH, attempt["no"], attempt["no"], {}, operator=operator, after_s=ASKING_S[0])
             return attempt
 
-        try:
-            return await self._store.transact(write)
-        finally:
-            self._outbox.wake()
+        return await self._store.transact(write)
 
     def _request(self, attempt: Row, merchant: Merchant, subject: str, browser: Browser) -> PaymentRequest:
         return PaymentRequest(
@@ -167,12 +163,8 @@ class Paying:
         return f"{self._public_url}/pay/notify/{merchant.type.name}/{merchant.id}"
 
     async def _note(self, attempt: Row, state: AttemptState, error: str, checkout: str | None = None) -> None:
-        def write(tx: Transaction) -> None:
-            for before in OPEN_ATTEMPTS:  # a notice may have been faster than the answer
-                key = {"no": attempt["no"], "state": before}
-                tx.update("attempts", key, {"state": state, "error": error, "checkout_json": checkout})
-
-        await self._store.transact(write)
+        changes = {"no": attempt["no"], "state": state, "error": error, "checkout_json": checkout}
+        await self._store.transact(lambda tx: tx.execute("money.note_attempt", changes))
 
     async def _was_refused(self, attempt: Row, merchant: Merchant, refusal: ProviderRefused) -> None:
         """The company opens no payment. It may be because it has this one already, even paid: ask before giving up."""
@@ -186,14 +178,21 @@ class Paying:
 
     async def _ask(self, attempt: Row, merchant: Merchant) -> PaymentState:
         statement = await merchant.account.query(as_attempt(attempt))
-        return await self._settle(merchant, statement)
+        return await self._settle(attempt, merchant, statement)
 
-    async def _settle(self, merchant: Merchant, statement: PaymentStatement) -> PaymentState:
+    async def _settle(self, attempt: Row, merchant: Merchant, statement: PaymentStatement) -> PaymentState:
+        """Book what the company says, and ask no more; what is not final changes nothing and needs no transaction."""
+        if statement.state not in FINAL:
+            return statement.state
         company, merchant_id, account = merchant.key
         evidence = Evidence(company, merchant_id, account, Source.QUERY, statement)
         now_ms = self._clock.now()
-        await self._store.transact(lambda tx: self._settling.settle(tx, evidence, now_ms))
-        self._outbox.wake()
+
+        def write(tx: Transaction) -> None:
+            self._settling.settle(tx, evidence, now_ms)
+            self._outbox.finish(tx, WATCH, attempt["no"])
+
+        await self._store.transact(write)
         return statement.state
 
     async def _end(self, attempt: Row, merchant: Merchant) -> PaymentState:
@@ -204,7 +203,7 @@ class Paying:
             return await self._ask(attempt, merchant)
         state = await self._ask(attempt, merchant)
         if state is PaymentState.MISSING:  # closed before anybody scanned it
-            return await self._settle(merchant, PaymentStatement(attempt["no"], PaymentState.CLOSED))
+            return await self._settle(attempt, merchant, PaymentStatement(attempt["no"], PaymentState.CLOSED))
         return state
 
     async def _no_answer(self, row: Row, attempt: Row, error: str) -> Again:

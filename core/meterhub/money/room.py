@@ -21,13 +21,13 @@ from meterhub.money.follow import DELIVERY
 from meterhub.money.merchants import Merchants
 from meterhub.money.orders import Wish, create_order, new_number
 from meterhub.money.outbox import STORE_WAIT_S, Outbox
-from meterhub.money.paying import EXPIRE, Paying
+from meterhub.money.paying import Paying
 from meterhub.money.policy import Policy
 from meterhub.money.proof import Prover
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub.money.refunding import Refunding
 from meterhub.money.seal import Seal
-from meterhub.money.settle import Settling
+from meterhub.money.settle import EXPIRE, Settling
 from meterhub.money.supply import Supply
 from meterhub.money.switching import Switching
 from meterhub.store.engine import Row, Store, Transaction
@@ -171,11 +171,8 @@ class Money:
         return self._settling.settle(tx, evidence, self._clock.now())
 
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
-        """One transaction, after which the outbox looks for what it put there."""
-        try:
-            return await self._store.transact(fn)
-        finally:
-            self.outbox.wake()
+        """One transaction."""
+        return await self._store.transact(fn)
 
     async def one(self, query: str, **params: Any) -> Row:
         """The only row of a named query; raises ``NotFound``."""

@@ -19,6 +19,9 @@ from meterhub.money.statements import PaymentState, PaymentStatement
 from meterhub.money.states import OPEN_ATTEMPTS, AttemptState, OrderState, move_order
 from meterhub.store.engine import Row, Transaction
 
+WATCH, EXPIRE = "watch", "expire"
+"""Outbox kinds: ask about an attempt; end an order whose time is over. Both are done when the end is known."""
+
 
 class Settling:
     """``settle(tx, evidence, now_ms)`` with the rules of an operator."""
@@ -43,7 +46,7 @@ class Settling:
         if attempt is None or not _same_channel(attempt, evidence):
             return Outcome.PENDING
         if statement.state is PaymentState.CLOSED and attempt["state"] in OPEN_ATTEMPTS:
-            end_attempt(tx, attempt, AttemptState.CLOSED, now_ms)
+            self._end(tx, attempt, AttemptState.CLOSED, now_ms)
             return Outcome.CLOSED
         return Outcome.PENDING
 
@@ -64,16 +67,23 @@ class Settling:
         assert order is not None and account is not None
         kind, outcome = _kind(order, account)
         payment = _keep(tx, evidence, statement, attempt, kind, now_ms, order["operator"])
-        end_attempt(tx, attempt, AttemptState.SUCCESS, now_ms, transaction_id=statement.transaction_id)
+        self._end(tx, attempt, AttemptState.SUCCESS, now_ms, transaction_id=statement.transaction_id)
         books = Books(tx, order["operator"], now_ms, f"payment:{payment['id']}")
         if kind == "first":
             books.paid(payment, account)
             move_order(tx, order, OrderState.PAID, paid_ms=payment["paid_ms"])
+            self._outbox.finish(tx, EXPIRE, order["no"])
             follow(tx, payment, account, books, self._outbox)
         else:
             books.paid(payment, None)
             self._besides(tx, payment, order, account, books)
         return outcome
+
+    def _end(self, tx: Transaction, attempt: Row, state: AttemptState, now_ms: int, **changes: object) -> None:
+        """The end of an attempt is known: nobody asks about it any more, and whoever was called need not come."""
+        tx.update("attempts", {"no": attempt["no"]}, {**changes, "state": state})
+        self._outbox.finish(tx, WATCH, attempt["no"])
+        cases.solve(tx, cases.UNPAID_UNKNOWN, attempt["no"], by="system", at_ms=now_ms)
 
     def _wrong(self, attempt: Row | None, evidence: Evidence, statement: PaymentStatement) -> Outcome | None:
         if attempt is None:
@@ -131,12 +141,6 @@ class Settling:
         )
         if not late or self._policy.late is LateRule.REFUND:
             plan_refund(tx, payment, payment["amount_fen"], kind, books, self._outbox)
-
-
-def end_attempt(tx: Transaction, attempt: Row, state: AttemptState, now_ms: int, **changes: object) -> None:
-    """The end of an attempt is known; whoever was called because it was not need not come."""
-    tx.update("attempts", {"no": attempt["no"]}, {**changes, "state": state})
-    cases.solve(tx, cases.UNPAID_UNKNOWN, attempt["no"], by="system", at_ms=now_ms)
 
 
 def apply_payment(tx: Transaction, payment: Row, order: Row, account: Row, books: Books, outbox: Outbox) -> None:

@@ -166,7 +166,6 @@ class MessageActions:
             self._outbox.put(tx, KIND, key, key, payload, operator=operator)
 
         await self._store.transact(write)
-        self._outbox.wake()
         return {"message": key}
 
     async def test(self, call: Call) -> dict[str, Any]:

@@ -121,6 +121,9 @@ class Transaction(Protocol):
     def update(self, table: str, key: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
         """Change the rows whose columns equal ``key``; returns how many there were."""
 
+    def after(self, callback: Callable[[], object]) -> None:
+        """Call this in the loop once the transaction is safe on disk, even if its caller has gone; else never."""
+
 
 class Store(ABC):
     """A database in use. Methods raise ``StoreError`` when the database cannot keep or give what was asked."""

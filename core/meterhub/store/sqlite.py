@@ -126,8 +126,8 @@ class SqliteStore(Store):
 
     async def transact(self, fn: Callable[[Transaction], T]) -> T:
         """One transaction on ``hub.db``."""
-        queries = self._queries
-        return await self._writers[HUB].submit(lambda conn: fn(SqliteTransaction(conn, queries)))
+        queries, after = self._queries, list[Callable[[], object]]()
+        return await self._writers[HUB].submit(lambda conn: fn(SqliteTransaction(conn, queries, after)), after)
 
     async def query(self, name: str, params: Params = ()) -> list[Row]:
         """All rows of a named query on ``hub.db``."""
@@ -138,7 +138,7 @@ class SqliteStore(Store):
             columns = [one[0] for one in cursor.description]
             return [dict(zip(columns, row, strict=True)) for row in cursor]
 
-        return await self._read(HUB, run)
+        return await self._read(HUB, run, alone=True)
 
     async def query_page(self, name: str, paging: Paging, params: Mapping[str, Any] | None = None) -> Rows:
         """One page of a named query on ``hub.db``."""
@@ -221,12 +221,14 @@ class SqliteStore(Store):
 
         return await self._read(READINGS, run)
 
-    async def _read(self, file: str, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``fn(conn)`` in a reading thread, in one read transaction."""
+    async def _read(self, file: str, fn: Callable[[sqlite3.Connection], T], *, alone: bool = False) -> T:
+        """Run ``fn(conn)`` in a reading thread, in one read transaction; a statement ``alone`` is one by itself."""
 
         def run() -> T:
             conn = self._reader(file)
             try:
+                if alone:
+                    return fn(conn)
                 conn.execute("BEGIN")
                 try:
                     return fn(conn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +16,10 @@ from meterhub.store.queries import Queries
 class SqliteTransaction:
     """See ``engine.Transaction``. SQLite's errors come out as those of the house, where ``fn`` can catch them."""
 
-    def __init__(self, conn: sqlite3.Connection, queries: Queries) -> None:
+    def __init__(self, conn: sqlite3.Connection, queries: Queries, after: list[Callable[[], object]]) -> None:
         self._conn = conn
         self._queries = queries
+        self._after = after
 
     def execute(self, query: str, params: Params = ()) -> int:
         """Run one statement; returns how many rows it changed."""
@@ -49,6 +50,10 @@ class SqliteTransaction:
     def update(self, table: str, key: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
         """Change the rows whose columns equal ``key``; returns how many there were."""
         return self.execute(_update_sql(table, tuple(key), tuple(changes)), [*changes.values(), *key.values()])
+
+    def after(self, callback: Callable[[], object]) -> None:
+        """Call this in the loop after the commit."""
+        self._after.append(callback)
 
     def _run(self, query: str, params: Params) -> sqlite3.Cursor:
         if not self._conn.in_transaction:

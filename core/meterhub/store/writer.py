@@ -11,7 +11,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,11 +33,17 @@ log = logging.getLogger(__name__)
 class Job:
     """One function to run in the writer thread and what came of it."""
 
-    __slots__ = ("error", "fn", "future", "result")
+    __slots__ = ("after", "error", "fn", "future", "result")
 
-    def __init__(self, fn: Callable[[sqlite3.Connection], Any], future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        fn: Callable[[sqlite3.Connection], Any],
+        future: asyncio.Future[Any],
+        after: Sequence[Callable[[], object]],
+    ) -> None:
         self.fn = fn
         self.future = future
+        self.after = after
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -65,13 +71,16 @@ class Writer:
     def _put(self, job: Job | None) -> None:
         self._queue.put(job)
 
-    async def submit(self, fn: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``fn(conn)`` in a savepoint and return its result after the commit; raises what it raised."""
+    async def submit(self, fn: Callable[[sqlite3.Connection], T], after: Sequence[Callable[[], object]] = ()) -> T:
+        """Run ``fn(conn)`` in a savepoint and return its result after the commit; raises what it raised.
+
+        What ``fn`` has added to ``after`` is called after the commit, even if whoever waits here has gone.
+        """
         async with self._room:
             if self._closed:
                 raise StoreError("the store is closed", where=str(self._path))
             future: asyncio.Future[T] = self._loop.create_future()
-            self._put(Job(fn, future))
+            self._put(Job(fn, future, after))
             with self._clock.outside():
                 return await future
 
@@ -158,6 +167,9 @@ class Writer:
     @staticmethod
     def _deliver(group: list[Job]) -> None:
         for job in group:
+            if job.error is None:
+                for callback in job.after:
+                    callback()
             if job.future.done():
                 continue
             if job.error is not None:

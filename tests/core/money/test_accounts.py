@@ -329,6 +329,36 @@ async def test_what_is_done_while_the_table_is_read_is_not_done_again(till):
     assert sent == ["1"]
 
 
+async def test_rows_of_one_lane_follow_each_other_and_no_row_waits_for_a_place_that_is_free(till, monkeypatch):
+    monkeypatch.setattr("meterhub.money.outbox.LANES", 2)
+    outbox, running, order = till.money.outbox, set(), []
+
+    async def handler(row):
+        assert row["lane"] not in running and len(running) < 2
+        running.add(row["lane"])
+        order.append(row["key"])
+        if row["key"] == "a1":  # comes while its lane is busy
+            await till.real.transact(lambda tx: outbox.put(tx, "odd", "a2", "a", {}, operator="main"))
+        await till.clock.sleep(1)
+        running.discard(row["lane"])
+
+    outbox.handle("odd", handler)
+    for key in ("a1", "b1", "b2", "c1", "d1"):
+        await till.real.transact(lambda tx, key=key: outbox.put(tx, "odd", key, key[0], {}, operator="main"))
+    await till.until_quiet(10)
+    assert sorted(order) == ["a1", "a2", "b1", "b2", "c1", "d1"]
+    assert order.index("a1") < order.index("a2") and order.index("b1") < order.index("b2")
+
+
+async def test_rows_that_wait_share_whole_seconds(till):
+    outbox = till.money.outbox
+    outbox.handle("odd", lambda row: None)
+    await till.clock.advance(0.25)
+    await till.real.transact(lambda tx: outbox.put(tx, "odd", "1", "x", {}, operator="main", after_s=5))
+    (row,) = await till.rows("select next_ms, created_ms from outbox where kind = 'odd'")
+    assert row["next_ms"] % 1000 == 0 and 5000 <= row["next_ms"] - row["created_ms"] < 6000
+
+
 async def test_a_wish_of_a_parked_row_to_be_looked_at_is_not_lost(till):
     outbox = till.money.outbox
     looks = []

@@ -164,6 +164,24 @@ async def test_a_count_that_is_not_in_the_books_stops_the_meter_until_a_person_a
     assert till.meters.purses["a-101"].ledger[-1] == (8, 5000)
 
 
+async def test_a_delivery_that_was_sent_anew_and_then_not_sent_is_still_carried_on_by_a_decision(till):
+    await till.account()
+    purse = till.meters.purses["a-101"]
+    purse.limit_fen = 100
+    no = await till.paid_order()
+    await till.until_quiet()
+    purse.limit_fen = 10**6
+    till.meters.fail["meter.credit"] = ["before"]
+    await till.money.counter.resolve_delivery(no, "send_again", "the limit was raised", "user:anna")
+    await till.until_quiet(2)
+    purse.foreign(700)
+    await till.until_quiet(3600)
+    assert await till.cases() == ["count_gap"]
+    await till.money.counter.resolve_delivery(no, "adopt_count", "a card was used", "user:anna")
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled" and purse.ledger == [(1, 700), (2, 5000)]
+
+
 async def test_a_count_below_what_the_meter_confirmed_is_not_adopted(till):
     await till.account()
     await till.paid_order()

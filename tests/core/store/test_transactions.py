@@ -77,6 +77,37 @@ async def test_a_caller_goes_on_only_after_the_outer_commit(store: SqliteStore, 
     assert await asyncio.gather(*[one(number) for number in range(50)]) == [1] * 50
 
 
+async def test_what_is_to_follow_waits_for_the_commit_and_for_no_caller(
+    store: SqliteStore, clock: MovableClock
+) -> None:
+    told: list[str] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def step(key: str, error: Exception | None = None):
+        def write(tx: Transaction) -> None:
+            begun.set()
+            put(key)(tx)
+            tx.after(lambda: told.append(key))
+            gate.wait(30)
+            if error is not None:
+                raise error
+
+        return write
+
+    impatient = asyncio.create_task(store.transact(step("left")))
+    with clock.outside():
+        await asyncio.to_thread(begun.wait, 30)  # it is under way, and can no more be taken back
+    impatient.cancel()
+    others = [store.transact(step("undone", BadInput("no"))), store.transact(step("kept"))]
+    waiting = asyncio.gather(impatient, *others, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert told == []
+    gate.set()
+    left, undone, kept = await waiting
+    assert isinstance(left, asyncio.CancelledError) and isinstance(undone, BadInput) and kept is None
+    assert told == await keys(store) == ["left", "kept"]
+
+
 async def test_a_taken_key_is_a_conflict_that_the_function_may_handle(store: SqliteStore) -> None:
     def put_or_tell(tx: Transaction) -> str:
         try:

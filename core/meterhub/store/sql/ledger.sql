@@ -6,10 +6,20 @@ select * from ledger where operator = :operator and kind = :kind and ref = :ref;
 -- What a book holds.
 select fen from book_balances where operator = :operator and book = :book;
 
--- name: ledger.keep_balance
--- A book holds this now.
+-- name: ledger.add
+-- A line, unless its event has one.
+insert into ledger (operator, kind, ref, source, target, fen, order_no, at_ms, cause)
+values (:operator, :kind, :ref, :source, :target, :fen, :order_no, :at_ms, :cause)
+on conflict (operator, kind, ref) do nothing;
+
+-- name: ledger.take
+-- A book that may not go below zero holds this much less, if it holds so much.
+update book_balances set fen = fen - :fen where operator = :operator and book = :book and fen >= :fen;
+
+-- name: ledger.give
+-- A book holds this much more (or, below zero, less).
 insert into book_balances (operator, book, fen, guarded) values (:operator, :book, :fen, :guarded)
-on conflict (operator, book) do update set fen = excluded.fen;
+on conflict (operator, book) do update set fen = fen + excluded.fen;
 
 -- name: ledger.charge
 -- The lines of a charge: what credit covered, and what is owed. Older lines do not name the account in their ref.

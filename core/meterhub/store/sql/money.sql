@@ -44,6 +44,11 @@ limit 10;
 -- One attempt to pay.
 select * from attempts where no = :no;
 
+-- name: money.note_attempt
+-- What came of opening an attempt, unless a notice was faster.
+update attempts set state = :state, error = :error, checkout_json = :checkout_json
+where no = :no and state in ('new', 'pending', 'unknown');
+
 -- name: money.attempts_of_order
 -- The attempts of an order, oldest first.
 select * from attempts where order_no = :order_no order by created_ms, no;

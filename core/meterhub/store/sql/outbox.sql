@@ -5,21 +5,27 @@ values (:operator, :kind, :key, :lane, :payload_json,
     :state, :due_ms, :now_ms) on conflict (kind, key) do nothing;
 
 -- name: outbox.heads
--- The first waiting row of each lane that is due, soonest first.
-select o.* from outbox o where o.state = 'waiting' and o.next_ms <= :now_ms
-and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
-order by o.next_ms limit :most;
+-- The first waiting row of each lane that is due, soonest first, and the first of those that are not due yet; ``more``
+-- says whether others wait behind it in its lane.
+select * from (select o.*, exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id > o.id) as more
+    from outbox o where o.state = 'waiting' and o.next_ms <= :now_ms
+    and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
+    order by o.next_ms limit :most)
+union all
+select * from (select o.*, 0 from outbox o where o.state = 'waiting' and o.next_ms > :now_ms
+    and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
+    order by o.next_ms limit 1);
 
--- name: outbox.next
--- When the next waiting row will be due that is first in its lane.
-select o.next_ms from outbox o where o.state = 'waiting' and o.next_ms > :now_ms
-and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
-order by o.next_ms limit 1;
+-- name: outbox.finish
+-- A row that waits is done, and so are those whose keys go on after a slash.
+update outbox set state = 'done', done_ms = :now_ms, error = '' where kind = :kind and state = 'waiting'
+and (key = :key or key > :key || '/' and key < :key || '0');
 
 -- name: outbox.hurry
--- A waiting row is due now. Its time always changes, so that whoever carries it out sees that it was wanted again.
+-- A waiting row is due now, and so are those whose keys go on after a slash. Its time always changes, so that whoever
+-- carries it out sees that it was wanted again.
 update outbox set next_ms = case when next_ms > :now_ms then :now_ms else next_ms - 1 end
-where kind = :kind and key = :key and state = 'waiting';
+where kind = :kind and state = 'waiting' and (key = :key or key > :key || '/' and key < :key || '0');
 
 -- name: outbox.of_order
 -- What was put out for an order; ``told`` is how far a message is, null before it was looked at.

@@ -39,13 +39,20 @@ where o.operator = :operator and o.state = 'fulfilled' and d.state <> 'confirmed
 
 -- name: proof.meters
 -- Per account: what was confirmed to (less: from) the meter, what its book took in, and the numbers of the purchases.
-select a.id, a.meter, a.mode, a.state, a.purchase_count, coalesce(sum(case when d.takes_back then -d.amount_fen else d.amount_fen end), 0) as confirmed,
-    count(d.number) as purchases, min(d.number) as first, max(d.number) as last,
-    (select coalesce(sum(case kind when 'delivery_done' then fen else -fen end), 0) from ledger
-        where operator = a.operator and (kind = 'delivery_done' and target = 'meter/' || a.id
-        or kind = 'withdrawal_done' and source = 'in_flight/' || a.id)) as booked
-from money_accounts a left join deliveries d on d.account = a.id and d.state = 'confirmed' and d.counted = 1
-where a.operator = :operator and a.mode = 'meter' group by a.id;
+-- Each table is gone through once, however many accounts there are.
+with done as (
+    select account, sum(case when takes_back then -amount_fen else amount_fen end) as confirmed,
+        count(number) as purchases, min(number) as first, max(number) as last
+    from deliveries where state = 'confirmed' and counted = 1 group by account
+), moves as (
+    select target as book, fen from ledger where operator = :operator and kind = 'delivery_done'
+    union all select 'meter/' || substr(source, length('in_flight/') + 1), -fen from ledger
+    where operator = :operator and kind = 'withdrawal_done'
+), books as (select book, sum(fen) as booked from moves group by book)
+select a.id, a.meter, a.mode, a.state, a.purchase_count, coalesce(done.confirmed, 0) as confirmed,
+    coalesce(done.purchases, 0) as purchases, done.first, done.last, coalesce(books.booked, 0) as booked
+from money_accounts a left join done on done.account = a.id left join books on books.book = 'meter/' || a.id
+where a.operator = :operator and a.mode = 'meter' order by a.id;
 
 -- name: proof.adopted
 -- A meter's count was read that a person let the books take over.
