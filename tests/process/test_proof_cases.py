@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import aiohttp
@@ -23,10 +24,26 @@ from meterhub.twins import run_twins
 from meterhub.web.app import build_app, start
 from meterhub.web.pages import setup_pages
 from meterhub_alipay import crypto as alipay
+from meterhub_alipay.schema import sandbox_key as alipay_key
 from meterhub_wechat import crypto as wechat
+from meterhub_wechat.schema import (
+    SANDBOX_APIV3_KEY,
+    SANDBOX_APP,
+    SANDBOX_MERCHANT,
+    SANDBOX_PUBLIC_KEY_ID,
+)
+from meterhub_wechat.schema import sandbox_key as wechat_key
 
 COMPANIES = ["by-alipay", "by-wechat"]
 FORGER = RSA.generate(2048)
+TURNED_AWAY = {
+    "by-alipay": ("signature", "merchant", "form"),
+    "by-wechat": ("signature", "stale", "probe", "merchant"),
+}
+REFUSED = {
+    "by-alipay": (200, b"fail"),
+    "by-wechat": (400, b'{"code": "FAIL", "message": "not taken"}'),
+}
 
 
 class Bank(Court):
@@ -56,6 +73,7 @@ class Bank(Court):
             return await answer.json()
 
     async def account(self, mode="server"):
+        self.opening = Decimal((await self.act("meter.balance", "a-101"))["balance"])
         return (await self.act("money.open_account", "a-101", mode=mode))["account"]
 
     async def attempt(self, account, key="k", amount_fen=5000):
@@ -89,6 +107,18 @@ class Bank(Court):
         rows = await self.money.all("cases.open", operator="main", most=100)
         return sorted(one["kind"] for one in rows)
 
+    async def stands(self):
+        """All books that are not empty, and what the meter itself says: its count, and whole yuan it was given."""
+        rows = await self.hub.store.query("select book, fen from book_balances where fen <> 0")
+        meter = await self.act("meter.balance", "a-101")
+        given = round(Decimal(meter["balance"]) - self.opening)  # it is used up meanwhile, by less than a fen a second
+        return {row["book"]: row["fen"] for row in rows}, (meter["count"], given)
+
+    def merchant(self):
+        """The book of what the company holds."""
+        company = self.company.removeprefix("by-")
+        return f"clearing/{company}/{self.money.merchants.get(self.company).account.merchant}"
+
     async def order_state(self, no):
         return (await self.money.one("money.order", no=no))["state"]
 
@@ -120,31 +150,56 @@ def wrongs(company):
     }
 
 
-def forged(company, no, clock):
+def forged(company, no, clock, key=FORGER):
     """A notice that says everything right and is signed with the wrong key: body and headers."""
     if company == "by-alipay":
         fields = {
             "notify_type": "trade_status_sync", "app_id": "2021000000000000", "seller_id": "2088000000000000",
             "out_trade_no": no, "trade_no": "1", "trade_status": "TRADE_SUCCESS", "total_amount": "50.00",
         }  # fmt: skip
-        signed = {**fields, "sign_type": "RSA2", "sign": alipay.sign_notice(fields, FORGER)}
+        signed = {**fields, "sign_type": "RSA2", "sign": alipay.sign_notice(fields, key)}
         return urlencode(signed).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
-    body = json.dumps({"id": no, "event_type": "TRANSACTION.SUCCESS", "resource_type": "encrypt-resource"}).encode()
-    serial = "PUB_KEY_ID_0000000000000000000000000000000"
-    return body, wechat.sign_answer(body, key=FORGER, serial=serial, timestamp=str(clock.now() // 1000), nonce="n" * 32)
+    paid = {
+        "mchid": SANDBOX_MERCHANT, "appid": SANDBOX_APP, "out_trade_no": no, "transaction_id": "1",
+        "trade_state": "SUCCESS", "amount": {"total": 5000, "currency": "CNY"},
+    }  # fmt: skip
+    sealed = wechat.encrypt(json.dumps(paid).encode(), SANDBOX_APIV3_KEY, nonce="n" * 12, associated_data="transaction")
+    head = {"id": no, "event_type": "TRANSACTION.SUCCESS", "resource_type": "encrypt-resource"}
+    body = json.dumps({**head, "resource": sealed}).encode()
+    signed_at = {"timestamp": str(clock.now() // 1000), "nonce": "n" * 32}
+    return body, wechat.sign_answer(body, key=key, serial=SANDBOX_PUBLIC_KEY_ID, **signed_at)
+
+
+def test_the_forgeries_lack_nothing_but_the_right_key():
+    body, _ = forged("by-alipay", "W1", Clock(), alipay_key("alipay"))
+    assert alipay.read_notice(body, {alipay.KEY_MODE: alipay_key("alipay").public_key()})["total_amount"] == "50.00"
+    body, headers = forged("by-wechat", "W1", Clock(), wechat_key("wechat"))
+    keys = {SANDBOX_PUBLIC_KEY_ID: wechat_key("wechat").public_key()}
+    small = {name.lower(): value for name, value in headers.items()}
+    told = wechat.read_notice(small, body, keys, SANDBOX_APIV3_KEY, Clock().now() // 1000)
+    assert told.resource["amount"]["total"] == 5000
 
 
 @pytest.mark.parametrize("company", COMPANIES)
 async def test_nothing_but_the_right_notice_pays_and_it_pays_once(tmp_path, company):
     async with Bank(tmp_path) as bank:
         bank.at(company)
-        order, no = await bank.attempt(await bank.account())
+        order, no = await bank.attempt(await bank.account("meter"))
         body, headers = forged(company, no, bank.clock)
         unsigned = {name: value for name, value in headers.items() if not name.startswith("Wechatpay")}
         probe = {**headers, "Wechatpay-Signature": "WECHATPAY/SIGNTEST/" + base64.b64encode(b"x" * 256).decode()}
-        for sent, told in ((body, headers), (body, unsigned), (b"", headers), (body, probe), (b"x" * 60_000, headers)):
+        bare = body.partition(b"&sign=")[0] if company == "by-alipay" else body
+        wrong = [(body, headers), (bare, unsigned), (b"", headers), (body, probe), (b"x" * 60_000, headers)]
+        for sent, told in wrong:
             async with bank.session.post(bank.notify, data=sent, headers=told) as answer:
-                assert (answer.status, await answer.read()) != (200, b"success") and answer.status != 204
+                assert (answer.status, await answer.read()) == REFUSED[company]
+        bank.clock.shift_ms += -400_000  # a notice of WeChat Pay from the future is as wrong as an old one
+        signer = alipay_key("alipay") if company == "by-alipay" else wechat_key("wechat")
+        right, signed = forged(company, no, Clock(), signer)
+        if company == "by-wechat":
+            async with bank.session.post(bank.notify, data=right, headers=signed) as answer:
+                assert (answer.status, await answer.read()) == REFUSED[company]
+        bank.clock.shift_ms += 400_000
         async with bank.session.post(bank.notify, data=b"x" * 70_000) as answer:
             assert answer.status == 413
         await bank.pays(no, notice=False)
@@ -152,31 +207,40 @@ async def test_nothing_but_the_right_notice_pays_and_it_pays_once(tmp_path, comp
             assert not await bank.tell(no, **change)
         assert not await bank.tell(no, out_trade_no="E20991231000000000001")
         assert await bank.payments() == [] and await bank.order_state(order) == "paying"
+        assert await bank.stands() == ({}, (0, 0))
         kinds = {"unknown_order", "wrong_amount"} | ({"wrong_currency"} if company == "by-wechat" else set())
         assert set(await bank.cases()) == kinds
         assert await bank.tell(no) and await bank.tell(no)  # the second one is a repetition
         assert [one["kind"] for one in await bank.payments()] == ["first"]
-        assert await bank.order_state(order) == "fulfilled"
+        await bank.eventually(lambda: bank.order_state(order), "fulfilled")
+        stands = {bank.merchant(): -5000, "meter/a-101-1": 5000}, (1, 50)
+        assert await bank.stands() == stands
         assert not await bank.tell(no, **wrongs(company)["amount"])  # now it contradicts what is known
+        async with bank.session.get(f"{bank.notify.partition('/pay')[0]}/metrics") as answer:
+            figures = await answer.text()
+        for why in TURNED_AWAY[company]:
+            assert f'meterhub_notices_turned_away_total{{why="{why}"}}' in figures
         assert "contradiction" in await bank.cases() and len(await bank.payments()) == 1
+        assert await bank.stands() == stands
 
 
 @pytest.mark.parametrize("company", COMPANIES)
 async def test_a_replayed_notice_is_taken_and_does_nothing(tmp_path, company):
     async with Bank(tmp_path) as bank:
         bank.at(company)
-        order, no = await bank.attempt(await bank.account())
+        order, no = await bank.attempt(await bank.account("meter"))
         for kind in ("forged", "replayed"):
             await bank.post("/sandbox/faults", kind=kind, operation="payment", seconds=0.05)
         await bank.pays(no)
         await bank.eventually(lambda: bank.order_state(order), "fulfilled")
         await Clock().sleep(0.2)
         assert [one["kind"] for one in await bank.payments()] == ["first"] and await bank.cases() == []
+        assert await bank.stands() == ({bank.merchant(): -5000, "meter/a-101-1": 5000}, (1, 50))
 
 
 async def test_an_order_paid_at_both_companies_is_credited_once_and_the_second_money_goes_back(tmp_path):
     async with Bank(tmp_path) as bank:
-        account = await bank.account()
+        account = await bank.account("meter")
         order, first = await bank.at("by-alipay").attempt(account)
         second = await bank.at("by-wechat").open(order)
         await bank.at("by-alipay").pays(first)
@@ -190,13 +254,15 @@ async def test_an_order_paid_at_both_companies_is_credited_once_and_the_second_m
         assert [one["kind"] for one in await bank.payments()] == ["first", "second"]
         assert await bank.order_state(order) == "fulfilled"
         await bank.eventually(bank.cases, [])
+        held = bank.at("by-alipay").merchant()
+        assert await bank.stands() == ({held: -5000, "meter/a-101-1": 5000}, (1, 50))
 
 
 @pytest.mark.parametrize("company", COMPANIES)
 async def test_money_after_the_end_is_kept_for_a_person(tmp_path, company):
     async with Bank(tmp_path) as bank:
         bank.at(company)
-        order, no = await bank.attempt(await bank.account())
+        order, no = await bank.attempt(await bank.account("meter"))
         await bank.forget_faults()
         bank.clock.shift_ms += 15 * 60_000
 
@@ -210,9 +276,12 @@ async def test_money_after_the_end_is_kept_for_a_person(tmp_path, company):
         await bank.eventually(bank.cases, ["late_payment"])
         assert [one["kind"] for one in await bank.payments()] == ["late"]
         assert await bank.order_state(order) == "expired"
+        assert await bank.stands() == ({bank.merchant(): -5000, "suspense": 5000}, (0, 0))
         (payment,) = await bank.hub.store.query("select id from payments")
         await bank.act("money.apply_late", payment=payment["id"])
-        assert await bank.order_state(order) == "fulfilled" and await bank.cases() == []
+        await bank.eventually(lambda: bank.order_state(order), "fulfilled")
+        assert await bank.cases() == []
+        assert await bank.stands() == ({bank.merchant(): -5000, "meter/a-101-1": 5000}, (1, 50))
 
 
 @pytest.mark.parametrize("company", COMPANIES)
@@ -234,6 +303,8 @@ async def test_credit_that_was_used_is_not_given_back_and_the_rest_is(tmp_path, 
 
         await bank.eventually(state, "done")
         assert await bank.cases() == []
+        books, _ = await bank.stands()
+        assert books == {bank.merchant(): -3000, "revenue/energy": 3000}
 
 
 @pytest.mark.parametrize("company", COMPANIES)
@@ -253,6 +324,7 @@ async def test_nothing_goes_back_while_the_meter_is_being_credited(tmp_path, com
         assert refused["code"] == "conflict" and "nobody knows yet" in refused["message"]
         await bank.eventually(lambda: bank.order_state(order), "fulfilled")
         assert await bank.money.all("money.refunds_of_order", order_no=order) == []
+        assert await bank.stands() == ({bank.merchant(): -5000, "meter/a-101-1": 5000}, (1, 50))
 
 
 async def test_a_refund_that_cannot_reach_the_payer_is_sent_to_a_card_by_a_person(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -83,6 +84,8 @@ class Money:
             store, clock, self.outbox, bills, outside.merchants, outside.ask, seal, policy.operator, outside.zone
         )
         self._note = outside.note
+        self.turned_away: collections.Counter[str] = collections.Counter()
+        """Notices that proved nothing since the start, by why."""
         self.counter = Counter(self, clock, outside.note)
 
     async def run(self) -> None:

@@ -40,6 +40,7 @@ class HubFigures(Collector):
         yield from self._lines()
         yield from self._recorder()
         yield from self._flow()
+        yield from self._notices()
         for part in ("readings", "store", "money"):
             faulty.add_metric([part], part in rooms.faults())
         yield faulty
@@ -103,6 +104,16 @@ class HubFigures(Collector):
         yield _counter("meterhub_field_dropped_bytes", dropped, flow.dropped_bytes)
         lost = "Datagrams that came when the kernel had no room"
         yield _counter("meterhub_field_lost_datagrams", lost, flow.lost_datagrams)
+
+    def _notices(self) -> Iterable[Metric]:
+        money = self._rooms.money
+        if money is None:
+            return
+        text = "Notices of payment companies that proved nothing, by why"
+        family = CounterMetricFamily("meterhub_notices_turned_away", text, labels=["why"])
+        for why, count in money.turned_away.items():
+            family.add_metric([why], count)
+        yield family
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

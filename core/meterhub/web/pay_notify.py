@@ -6,7 +6,6 @@ Whatever cannot be proved is turned away without a trace in the books; forgeries
 from __future__ import annotations
 
 import logging
-from collections import Counter
 
 from aiohttp import web
 
@@ -24,12 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class Notices:
-    """The handler. ``rejected`` counts what was turned away, by why."""
+    """The handler; ``money.turned_away`` counts what proved nothing, by why."""
 
     def __init__(self, money: Money, clock: Clock) -> None:
         self._money = money
         self._clock = clock
-        self.rejected: Counter[str] = Counter()
         self._logged_ms = 0
 
     async def take(self, request: web.Request) -> web.Response:
@@ -51,7 +49,7 @@ class Notices:
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 
     def _turned_away(self, provider: str, account: str, error: NoticeRejected) -> None:
-        self.rejected[error.why] += 1
+        self._money.turned_away[error.why] += 1
         now_ms = self._clock.now()
         if now_ms - self._logged_ms >= LOG_EVERY_MS:
             self._logged_ms = now_ms
