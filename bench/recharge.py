@@ -50,13 +50,13 @@ def free_port() -> int:
 
 
 class Bench:
-    """The processes, in a folder of their own."""
+    """The processes, in a folder of their own; ``site`` names its ports by number, the hub's first."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, site: str = SITE, ports: int = 3) -> None:
         self.folder = folder
-        self.ports = [free_port() for _ in range(3)]
+        self.ports = [free_port() for _ in range(ports)]
         self.base = f"http://127.0.0.1:{self.ports[0]}"
-        (folder / "site.yaml").write_text(SITE.format(*self.ports), encoding="utf-8")
+        (folder / "site.yaml").write_text(site.format(*self.ports), encoding="utf-8")
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, *arguments: str) -> None:

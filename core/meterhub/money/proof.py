@@ -119,15 +119,14 @@ class Prover:
         return Check("clearing", len(rows), wrong)
 
     async def _orders(self, day: date) -> Check:
-        start = datetime.combine(day, time(), self._zone)
-        from_ms = int(start.timestamp() * 1000)
-        to_ms = int(datetime.combine(day + timedelta(days=1), time(), self._zone).timestamp() * 1000)
         wrong = [f"{row['no']} is {row['state']} without a payment" for row in await self._rows("proof.unpaid_orders")]
         undelivered = await self._rows("proof.undelivered_orders")
         wrong += [f"{row['no']} is done, its delivery {row['state']}" for row in undelivered]
-        times = {"from_ms": from_ms, "to_ms": to_ms}
-        (paid,) = await self._rows("proof.paid", **times)
-        absent = await self._rows("proof.not_in_bill", day=f"{day}", **times)
+        (paid,) = await self._rows("proof.paid", **_times(day, self._zone))
+        absent: list[Row] = []
+        for merchant in self._merchants:
+            of = {"day": f"{day}", "payment_account": merchant.id, **_times(day, merchant.account.zone or self._zone)}
+            absent += await self._rows("proof.not_in_bill", **of)
         wrong += [f"{row['transaction_id']} of {row['order_no']} is not in the company's bill" for row in absent]
         return Check("orders", paid["n"], wrong)
 
@@ -193,6 +192,12 @@ class Prover:
 
     async def _rows(self, query: str, **params: object) -> list[Row]:
         return await self._store.query(query, {"operator": self._operator, **params})
+
+
+def _times(day: date, zone: tzinfo) -> dict[str, int]:
+    """From when to when a day is, in epoch milliseconds."""
+    begins = (datetime.combine(one, time(), zone) for one in (day, day + timedelta(days=1)))
+    return dict(zip(("from_ms", "to_ms"), (int(one.timestamp() * 1000) for one in begins), strict=True))
 
 
 def _unexplained(row: Row, adoptions: list[Row]) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,8 @@ class PaymentAccount(ABC):
 
     merchant: str = ""
     """The merchant's id at the company; with the company's transaction id it names a payment for ever."""
+    zone: tzinfo | None = None
+    """The zone in which the company counts the days of its bills; None: that of the site."""
     close_after_s: float = 0
     """The least time that the company wants between opening a payment and closing it."""
     refund_gap_s: float = 0

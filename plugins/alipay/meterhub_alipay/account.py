@@ -59,6 +59,7 @@ TESTED = mark("Alipay answered, and both signatures are right.")
 class AlipayAccount(PaymentAccount):
     """One application of the open platform. ``ctx`` is the plugin's context."""
 
+    zone = beijing.ZONE
     refund_known_after_s = 10.0
 
     def __init__(self, ctx: Any, options: Mapping[str, Any]) -> None:

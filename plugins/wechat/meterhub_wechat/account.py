@@ -62,6 +62,7 @@ TESTED = mark("WeChat Pay answered and accepted our signature.")
 class WechatAccount(PaymentAccount):
     """One merchant with one app. ``ctx`` is the plugin's context."""
 
+    zone = beijing.ZONE
     close_after_s = 300.0
     refund_gap_s = 60.0
 

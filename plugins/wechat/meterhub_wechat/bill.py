@@ -25,7 +25,7 @@ from meterhub.money.statements import Bill, BillRow, PaymentState, PaymentStatem
 LARGEST = 256 << 20
 AMOUNT = re.compile(r"-?\d{1,9}(\.\d{1,6})?", re.ASCII)
 NEW_LINE = re.compile(r"\r?\n")
-SUMMARY = "总交易单数"
+SUMMARY, SUBJECT = "总交易单数", "商品名称"
 PAID_COLUMNS = ("订单金额", "应结订单金额", "总金额")
 REFUND_COLUMNS = ("申请退款金额", "退款金额")
 """Amounts with coupons first; read backwards, what the merchant's account gets or gives."""
@@ -71,7 +71,12 @@ def table(text: bytes, column: str, summary: str) -> Iterator[dict[str, str]]:
         if line.startswith(summary):
             return
         if line.startswith("`"):
-            yield dict(zip(header, line[1:].split(",`"), strict=False))
+            cells = line[1:].split(",`")
+            surplus = len(cells) - len(header)
+            if surplus > 0 and SUBJECT in header:  # a name that holds what divides the fields
+                at = header.index(SUBJECT)
+                cells[at : at + surplus + 1] = [",`".join(cells[at : at + surplus + 1])]
+            yield dict(zip(header, cells, strict=False))
     raise ProviderUnknown("WeChat Pay's bill breaks off before its summary")
 
 

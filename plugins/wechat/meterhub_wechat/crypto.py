@@ -85,7 +85,7 @@ def verify(headers: Mapping[str, str], body: bytes, keys: Mapping[str, RsaKey], 
         raise NotGenuine("the kind of signature is unknown", "signature")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
         raise NotGenuine("the time of the signature is no number", "signature")
-    if abs(now_s - int(timestamp)) > WINDOW_S:
+    if abs(now_s - int(timestamp)) >= WINDOW_S:
         raise NotGenuine(
             "the message is more than five minutes old, or from the future", "stale", hint="check the host's clock"
         )

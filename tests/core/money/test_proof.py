@@ -8,11 +8,12 @@ from functools import partial
 
 import pytest
 
+from meterhub import beijing
 from meterhub.clock import utc
 from meterhub.errors import NotFound, ProviderUnknown, StoreError
 from meterhub.money.refunds import RefundWish
 from meterhub.money.seal import Seal, verify
-from meterhub.money.statements import Funds, Movement
+from meterhub.money.statements import Bill, Funds, Movement
 from meterhub.money.states import Mode
 
 DAY_S = 86_400
@@ -112,6 +113,27 @@ async def test_a_proof_waits_for_a_statement_of_funds_as_for_a_bill(till):
     await till.until_quiet(2 * DAY_S)
     _, checks = await proof(till, "2026-01-01")
     assert checks["bills"] == ["court: no bill of funds yet"]
+
+
+async def test_a_payment_is_looked_for_in_the_bill_of_the_companys_own_day(till):
+    """Eight in the evening is four the next morning at the company: the bill of that day is not there yet."""
+    await till.account()
+    account = till.money.merchants.get("court").account
+    account.zone = beijing.ZONE
+    whole = account.bill
+
+    async def bill(day):
+        rows = (await whole(day)).rows
+        return Bill(day, tuple(one for one in rows if beijing.day(one.statement.paid_ms) == f"{day:%Y%m%d}"))
+
+    account.bill = bill
+    await till.clock.advance(20 * 3600 - till.clock.now() // 1000 % DAY_S)
+    assert utc(till.clock.now()).hour == 20
+    await till.paid_order()
+    for number in range(3):
+        await till.until_quiet(DAY_S)
+        _, checks = await proof(till, f"{utc(till.clock.now()).date() - timedelta(days=1)}")
+        assert {name: found for name, found in checks.items() if found} == {}, number
 
 
 async def test_a_payment_that_only_the_bill_knows_is_booked(till):

@@ -419,9 +419,11 @@ def test_a_bill_is_read_with_and_without_a_mark_and_with_commas_in_names():
     refund = line(
         交易状态="REFUND", 商户退款单号="R1", 退款状态="SUCCESS", 申请退款金额="20.00", 退款金额="19.00", 手续费="-0.12"
     )
+    name = "电费,一号楼,`101\u2028B\x85"
     for mark in ("\ufeff", ""):
         found = bill.read(
-            text_of(line(商品名称="电费,一号楼,101"), refund, line(交易状态="REVOKED"), bom=mark), date(2026, 11, 24)
+            text_of(line(商品名称=name), refund, line(交易状态="REVOKED"), bom=mark),
+            date(2026, 11, 24),
         )
         paid, back = found.rows
         assert (paid.statement.no, paid.statement.amount_fen, paid.fee_fen) == ("W1", 5000, 30)

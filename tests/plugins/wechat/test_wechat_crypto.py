@@ -57,6 +57,17 @@ def test_an_answer_is_taken_only_when_fresh_and_signed_with_a_known_key(sample):
         assert wanted is not False, sample.get("why")
 
 
+@pytest.mark.parametrize(("age_s", "fresh"), [(299, True), (-299, True), (300, False), (-300, False)])
+def test_a_message_is_fresh_for_less_than_five_minutes_both_ways(age_s, fresh):
+    key, serial = private("wx_platform"), CONFIG["wx_public_key_id"]
+    headers = crypto.sign_answer(b"{}", key=key, serial=serial, timestamp=str(NOW_S - age_s), nonce="n" * 32)
+    if fresh:
+        crypto.verify(headers, b"{}", PLATFORM, NOW_S)
+    else:
+        with pytest.raises(NotGenuine, match="five minutes"):
+            crypto.verify(headers, b"{}", PLATFORM, NOW_S)
+
+
 @pytest.mark.parametrize("sample", samples("wechat.notify"), ids=name_of)
 def test_a_notice_is_proved_and_decrypted(sample):
     one, wanted = sample["in"], sample["out"]

@@ -68,10 +68,11 @@ where c.operator = :operator and c.adopted is not null order by c.id;
 select count(*) as n from payments where operator = :operator and paid_ms >= :from_ms and paid_ms < :to_ms;
 
 -- name: proof.not_in_bill
--- Payments of a time that the company's bill of that day, which was taken in, does not name.
+-- Payments to an account in a time that the company's bill of that day, which was taken in, does not name.
 select p.transaction_id, p.order_no, p.amount_fen from payments p join bills b
     on b.payment_account = p.payment_account and b.day = :day
-where p.operator = :operator and p.paid_ms >= :from_ms and p.paid_ms < :to_ms and not exists (
+where p.operator = :operator and p.payment_account = :payment_account
+and p.paid_ms >= :from_ms and p.paid_ms < :to_ms and not exists (
     select 1 from bill_rows r where r.payment_account = p.payment_account and r.kind = 'payment'
     and r.ref = p.transaction_id) limit 100;
 
