@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ class Served:
         self.url = self.link = ""
 
     async def _serve(self) -> None:
-        from court import Court
+        from court import SYSTEM, Court
 
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         try:
@@ -32,6 +34,8 @@ class Served:
                 opened = await court.act("money.open_account", "a-101", **opening)
                 self.url = f"http://127.0.0.1:{court.ports[0]}"
                 self.link = self.url + opened["link"]
+                self.companies = f"http://127.0.0.1:{court.ports[3]}"
+                await court.hub.people.users.add("boss", "a long pass phrase", "owner", by=SYSTEM)
                 self._ready.set()
                 await self._over.wait()
         finally:
@@ -80,6 +84,21 @@ def decide(phone, page, button):
     cashier = phone(page.get_attribute(".checkout a", "href"))
     cashier.click(f"text={button}")
     cashier.wait_for_load_state()
+
+
+def plan_fault(court, **fault):
+    """Let the played company do something unusual next."""
+    body = json.dumps(fault).encode()
+    asked = urllib.request.Request(f"{court.companies}/sandbox/faults", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(asked).close()
+
+
+def log_in(page, court):
+    page.goto(f"{court.url}/login")
+    page.fill("input[name=name]", "boss")
+    page.fill("input[name=password]", "a long pass phrase")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{court.url}/")
 
 
 def fits(page):
@@ -133,3 +152,48 @@ def test_the_page_speaks_the_tenants_language_and_is_paid_by_keyboard(court, pho
 def test_the_number_of_a_meter_shows_no_balance(court, phone):
     page = phone(f"{court.url}/pay/a-101")
     assert "yuan left" not in page.inner_text("main") and page.locator(".past").count() == 0
+
+
+def test_a_refund_that_strands_is_decided_on_the_page_of_cases_by_keyboard_on_a_dark_phone(court, phone):
+    """A tenant pays; the credit is taken out of the meter again; the payer cannot be reached; a card can."""
+    from playwright.sync_api import expect
+
+    tenant = phone(court.link)
+    tenant.fill("#amount", "31")
+    tenant.locator("input[value='by-wechat.qr']").check(force=True)
+    tenant.click("button.primary")
+    decide(phone, tenant, "Pay")
+    expect(tenant.locator("#timeline")).to_contain_text("Done. Thank you.")
+    no = tenant.url.partition("/pay/order/")[2].partition("?")[0]
+    plan_fault(court, kind="abnormal", operation="refund")
+    page = phone(court.link, theme="dark")
+    log_in(page, court)
+    page.goto(f"{court.url}/orders/{no}")
+    page.click("summary:has-text('Give money back')")
+    page.fill("details[open] input[name=reason]", "moves out")
+    page.click("button:has-text('Give money back')")
+    expect(page.locator(".head")).to_contain_text("31.00")
+    for _ in range(100):
+        page.goto(f"{court.url}/cases")
+        if page.locator(".case").count():
+            break
+        page.wait_for_timeout(100)
+    expect(page.locator(".case")).to_contain_text("A refund cannot reach the payer")
+    expect(page.locator(".only-card")).to_be_hidden()
+    page.locator("input[value=card]").focus()
+    page.keyboard.press("Space")
+    for text in ("ICBC_DEBIT", "6222020000001234567", "Li Lei", "the card was closed"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    assert fits(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases?done=*")
+    expect(page.locator("main")).to_contain_text("Decided.")
+    for _ in range(100):
+        page.goto(f"{court.url}/orders/{no}")
+        if "Your money was given back." in page.inner_text("main"):
+            break
+        page.wait_for_timeout(100)
+    expect(page.locator("main")).to_contain_text("Your money was given back.")
+    page.goto(f"{court.url}/cases")
+    expect(page.locator("main")).to_contain_text("Closed lately")

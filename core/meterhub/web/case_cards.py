@@ -57,7 +57,10 @@ class Choice:
 
 @dataclass(slots=True)
 class Card:
-    """A case. ``choices`` are empty for whoever may not decide; ``typed`` and ``error`` are of a form that failed."""
+    """A case. ``choices`` are empty for whoever may not decide, and while there is nothing to decide.
+
+    ``typed`` and ``error`` are of a form that failed.
+    """
 
     case: Row
     title: str
@@ -65,6 +68,7 @@ class Card:
     facts: Sequence[tuple[str, str]]
     order: Row | None
     choices: Sequence[Choice] = ()
+    decides: bool = False
     typed: Mapping[str, str] = field(default_factory=dict)
     error: Any = None
 
@@ -144,8 +148,10 @@ class Choices:
         self._texts = texts
 
     async def of(self, case: Row, view: OrderView | None) -> list[Choice]:
-        """The choices, the usual one first."""
+        """The choices, the usual one first; none while money is on its way back, which ends the case by itself."""
         kind = case["kind"]
+        if await self._goes_back(case):
+            return []
         if view is not None and kind in cases.DELIVERY:
             found = self._of_delivery(view)
         elif view is not None and kind in (cases.LATE, cases.SECOND):
@@ -155,6 +161,16 @@ class Choices:
         else:
             found = []
         return found or [self._settled(case)]
+
+    async def _goes_back(self, case: Row) -> bool:
+        if case["kind"] == cases.REFUND_ABNORMAL:
+            rows = await self._money.all("money.refund", no=case["ref"])
+        elif case["kind"] in (cases.LATE, cases.SECOND):
+            every = await self._money.all("money.refunds_of_order", order_no=case["order_no"])
+            rows = [one for one in every if f"{one['payment']}" == case["ref"]]
+        else:
+            return False
+        return any(one["state"] in ("requested", "unknown", "processing") for one in rows)
 
     def _settled(self, case: Row) -> Choice:
         about = self._texts(mark("Nothing is left to do here: it was seen to at the company, or was a mistake."))

@@ -99,9 +99,12 @@ class CasePages:
             facts = facts_of(view, account["holder"], place, titles_of(self._money, texts), texts)
         if case["operator"] != self._money.policy.operator or not may(VIEW, scope):
             return None
-        choices = await Choices(self._money, texts).of(case, view) if may(DECIDE, scope) else ()
+        decides = may(DECIDE, scope)
+        choices = await Choices(self._money, texts).of(case, view) if decides else ()
         shown = told(case, texts, view)
-        return Card(case, shown["title"], shown["advice"], facts, view.order if view is not None else None, choices)
+        return Card(
+            case, shown["title"], shown["advice"], facts, view.order if view is not None else None, choices, decides
+        )
 
     async def _page(
         self, request: web.Request, error: MeterHubError | None = None, failed: Card | None = None

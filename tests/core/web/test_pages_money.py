@@ -386,6 +386,8 @@ async def test_a_refund_to_a_card_over_the_limit_needs_two_people_and_the_card_i
     assert "**** 4567" in await page(court, "/cases")
     assert (await approve(court, "approve")).status == 303
     assert [one.number for one in stranded.asked] == [CARD["card"]]
+    html = await page(court, "/cases")
+    assert "on its way back" in html and 'name="choice"' not in html
     for table in await court.hub.store.query("select name from sqlite_master where type = 'table'"):
         rows = str(await court.hub.store.query(f"select * from {table['name']}"))
         assert CARD["card"] not in rows and CARD["holder"] not in rows, table["name"]
