@@ -1,7 +1,8 @@
 """The spell book: since when a collector was online or offline and why, kept so that the seconds add up.
 
 While the hub is down nobody knows: that time is a spell ``unknown`` of its own, from the hub's last sign of life on.
-What happens while a transaction is under way is written together in the next one, thousands at once after a power cut.
+What happens while a transaction is under way is written together in the next ones, thousands at once after a power
+cut; whoever asks meanwhile is told it all the same, and does not wait.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ALIVE_EVERY_S = 20.0
 """How often the hub notes that it lives; after a crash the unknown time begins at the last note."""
 RETRY_S = 5.0
 """How long to wait when the store refuses."""
+PART = 2_000
+"""Turns of one transaction: no other transaction waits longer than for these."""
 MOST_TURNS = 200_000
 """Turns that wait for a store that refuses them; more are given up, and said so."""
 
@@ -51,6 +54,8 @@ class SpellBook:
         self._spawn = spawn
         self._turns: list[Turn] = []
         """What is not written yet, the oldest first."""
+        self._under_way: list[Turn] = []
+        """What is being written."""
         self._writing = False
         self._order = asyncio.Lock()
         bus.on(CollectorOnline, self._online)
@@ -78,13 +83,15 @@ class SpellBook:
             await self._clock.sleep(ALIVE_EVERY_S)
 
     async def spells(self, device: str, from_ms: int, to_ms: int) -> list[Row]:
-        """The spells of one collector that touch a time, oldest first."""
-        await self._write()
-        return await self._store.query("spells_of", {"device": device, "from_ms": from_ms, "to_ms": to_ms})
+        """The spells of one collector that touch a time, oldest first, with what is not written yet."""
+        unwritten = [one for one in (*self._under_way, *self._turns) if one[0] == device]
+        rows = await self._store.query("spells_of", {"device": device, "from_ms": from_ms, "to_ms": to_ms})
+        return _continued(rows, unwritten, to_ms)
 
     async def close(self) -> None:
         """At an orderly stop every spell ends now."""
-        await self._write()
+        while self._turns or self._under_way:
+            await self._write()
         now = self._clock.now()
 
         def write(tx: Transaction) -> None:
@@ -128,14 +135,15 @@ class SpellBook:
             self._writing = False
 
     async def _write(self) -> None:
-        """Returns when all that happened before is committed; keeps it and raises ``StoreError`` when that fails."""
+        """Commit the oldest of what happened; keeps it and raises ``StoreError`` when that fails."""
         async with self._order:
             if not self._turns:
                 return
-            turns, self._turns = self._turns, []
-            ends, rows = _in_order(turns)
+            turns = self._under_way = self._turns[:PART]
+            del self._turns[:PART]
 
             def write(tx: Transaction) -> None:
+                ends, rows = _in_order(turns)
                 tx.many("end_spell", ends)
                 tx.many("begin_spell", rows)
 
@@ -144,6 +152,8 @@ class SpellBook:
             except StoreError:
                 self._turns[:0] = turns
                 raise
+            finally:
+                self._under_way = []
 
 
 def _in_order(turns: Iterable[Turn]) -> tuple[list[Row], list[Row]]:
@@ -160,6 +170,18 @@ def _in_order(turns: Iterable[Turn]) -> tuple[list[Row], list[Row]]:
         newest[device] = row = _spell(device, state, since_ms, cause) | {"until_ms": None}
         rows.append(row)
     return ends, rows
+
+
+def _continued(rows: list[Row], turns: Iterable[Turn], to_ms: int) -> list[Row]:
+    """The rows and what followed them; of the turns some may have become rows meanwhile."""
+    written = {(row["state"], row["since_ms"]) for row in rows}
+    for _, state, since_ms, cause in turns:
+        if since_ms >= to_ms or (state, since_ms) in written:
+            continue
+        if rows and rows[-1]["until_ms"] is None:
+            rows[-1]["until_ms"] = max(rows[-1]["since_ms"], since_ms)
+        rows.append({"state": state, "since_ms": since_ms, "until_ms": None, "cause": cause})
+    return rows
 
 
 def _spell(device: str, state: str, since_ms: int, cause: str) -> Row:

@@ -24,6 +24,7 @@ from meterhub.texts import Texts, mark, negotiate, texts_for
 from meterhub.web import tables
 from meterhub.web.render import THEMES, Entry, Look, Visitor
 from meterhub.web.rooms import ERROR_PAGE, Rooms
+from meterhub.web.visibility import may_see
 
 MINUTES = 60
 MAX_RECENT = 200
@@ -150,8 +151,20 @@ class Site:
         device = self.rooms.estate.get(device_id)
         if device is None:
             return None
-        permission = "collector.view" if device.kind == "collector" else "device.view"
-        return device if request["actor"].may(permission, device.scope) else None
+        return device if may_see(request["actor"], device) else None
+
+    def devices(self, request: web.Request) -> list[Device]:
+        """All devices that the visitor may see, asked once for each place."""
+        known: dict[tuple[bool, str, str, tuple[str, ...]], bool] = {}
+        seen = []
+        for device in self.rooms.estate.values():
+            place = (device.kind == "collector", device.operator, device.site, device.place)
+            allowed = known.get(place)
+            if allowed is None:
+                allowed = known[place] = may_see(request["actor"], device)
+            if allowed:
+                seen.append(device)
+        return seen
 
 
 def holds(actor: Actor, permission: str) -> bool:

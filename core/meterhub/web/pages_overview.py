@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from heapq import nsmallest
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,7 +50,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
 
     async def overview(request: web.Request) -> web.Response:
         texts, now_ms = site.texts(request), site.rooms.clock.now()
-        devices = [one for name in site.rooms.estate if (one := site.may_see(request, name)) is not None]
+        devices = site.devices(request)
         meters = [one for one in devices if one.kind == "meter"]
         collectors = [one for one in devices if one.kind == "collector"]
         return site.page(
@@ -75,7 +77,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
 
 
 def _meters(site: Site, meters: Sequence[Device]) -> dict[str, Any]:
-    counts = Counter(one.status.value for one in meters)
+    counts: Counter[str] = Counter([one.status for one in meters])
     tallies = [{"status": word, "count": counts[word]} for word in values.ORDER if counts[word] or word == "online"]
     parts, x = [], 0.0
     for word in values.ORDER:
@@ -103,9 +105,9 @@ def _readings(per_minute: Sequence[int]) -> dict[str, Any]:
 
 async def _collectors(site: Site, collectors: Sequence[Device], texts: Texts, now_ms: int) -> list[dict[str, Any]]:
     shown = []
-    for one in collectors:
+    spells_of_each = await asyncio.gather(*(spells_of(site.rooms, one, now_ms) for one in collectors))
+    for one, spells in zip(collectors, spells_of_each, strict=True):
         note = texts.said(one.detail) if one.status is not Status.ONLINE else ""
-        spells = await spells_of(site.rooms, one, now_ms)
         shown.append(
             {
                 "id": one.id,
@@ -121,22 +123,28 @@ async def _collectors(site: Site, collectors: Sequence[Device], texts: Texts, no
 def _trouble(site: Site, meters: Sequence[Device], texts: Texts) -> dict[str, Any]:
     """Meters that do not answer; those that share the cause stand together in one line."""
     causes: dict[tuple[str, str, str], list[Device]] = {}
-    for one in sorted((one for one in meters if one.status in TROUBLE), key=lambda one: (one.since_ms, one.id)):
-        shared = one.parent if one.status is Status.LINK_DOWN else one.id
-        causes.setdefault((one.status.value, one.detail, shared), []).append(one)
-    ranked = sorted(causes.items(), key=lambda item: -len(item[1]))
+    for one in meters:
+        if one.status in TROUBLE:
+            shared = one.parent if one.status is Status.LINK_DOWN else one.id
+            causes.setdefault((one.status, one.detail, shared), []).append(one)
+    ranked = nsmallest(MOST_TROUBLE, causes.items(), key=lambda item: (-len(item[1]), _oldest(item[1]).since_ms))
     query = urlencode([("status", word.value) for word in TROUBLE])
     return {
-        "rows": [_cause(site, *cause, found, texts) for cause, found in ranked[:MOST_TROUBLE]],
-        "more": len(ranked) > MOST_TROUBLE,
+        "rows": [_cause(site, *cause, found, texts) for cause, found in ranked],
+        "more": len(causes) > MOST_TROUBLE,
         "unheard": sum(one.status is Status.NEVER_SEEN for one in meters),
         "total": sum(len(found) for found in causes.values()),
         "href": f"/{site.meters_list}?{query}",
     }
 
 
+def _oldest(found: Sequence[Device]) -> Device:
+    """Who has been in trouble for the longest time."""
+    return found[0] if len(found) == 1 else min(found, key=lambda one: (one.since_ms, one.id))
+
+
 def _cause(site: Site, status: str, detail: str, line: str, found: Sequence[Device], texts: Texts) -> dict[str, Any]:
-    first = found[0]
+    first = _oldest(found)
     one = {"status": status, "detail": texts.said(detail) or " / ".join(first.place), "since_ms": first.since_ms}
     if len(found) == 1:
         name = first.name or " / ".join(first.place) or first.id

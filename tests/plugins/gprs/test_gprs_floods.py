@@ -14,6 +14,7 @@ from meterhub.clock import Clock
 from meterhub.config.schema import check
 from meterhub.field.calls import datagrams, door
 from meterhub.field.calls import link as calls
+from meterhub.field.calls.turns import PER_TURN, Turns
 from meterhub.field.collector import Collector
 from meterhub.field.flow import Flow
 from meterhub.field.link import CollectorConfig
@@ -95,6 +96,51 @@ async def test_a_full_house_is_told_and_over_when_there_has_been_room_for_a_whil
     real = await Caller.call(field.link, b"DTU1")
     await until(lambda: field.owner.state == "online")
     assert not real.closed
+
+
+async def test_callers_never_take_the_descriptors_of_files_however_many_come_while_others_still_leave(monkeypatch):
+    full, guests = [], []
+
+    def admit(address):
+        guests.append(asyncio.Protocol())
+        return guests[-1]
+
+    entrance = door.Door(admit, lambda: True, full.append)  # they have to go, and take their time
+    with socket.socket() as highest:
+        most = highest.fileno() + 80
+    monkeypatch.setattr(door, "for_callers", lambda: most)
+    entrance.open("127.0.0.1", 0)
+    callers = [socket.create_connection(entrance.address) for _ in range(60)]
+    await until(lambda: full)
+    assert 15 <= len(guests) <= 20 + door.SPARE
+    entrance.close()
+    for one in callers:
+        one.close()
+
+
+async def test_what_ends_for_thousands_at_once_leaves_others_their_turn():
+    turns, done, most = Turns(), [], 0
+    for number in range(1000):
+        turns.do(lambda number=number: done.append(number))
+    while len(done) < 1000:
+        before = len(done)
+        await asyncio.sleep(0)
+        most = max(most, len(done) - before)
+    assert done == list(range(1000)) and most <= PER_TURN
+    turns.do(lambda: done.append("later"))
+    assert done[-1] == "later", "with room it is done at once"
+
+
+async def test_hundreds_who_hang_up_at_once_are_all_let_go_and_may_call_again(field):
+    real = await Caller.call(field.link, b"DTU1")
+    silent = [await Caller.call(field.link) for _ in range(2 * PER_TURN)]
+    await until(lambda: field.owner.state == "online")
+    for one in (*silent, real):
+        await one.hang_up()
+    await until(lambda: not field.link._connections)
+    assert field.owner.state == "offline" and field.owner.cause == "closed" and not field.link._unnamed
+    await Caller.call(field.link, b"DTU1")
+    await until(lambda: field.owner.state == "online")
 
 
 @pytest.mark.skipif(datagrams.OVERFLOW is None, reason="only Linux counts lost datagrams")

@@ -197,6 +197,17 @@ class Connection(asyncio.Protocol, Channel):
         if self._user is not None:
             self._user.lost(cause)
 
+    def eof_received(self) -> bool:
+        """The other end hung up. True: it is closed by us, when its turn comes (never by TLS, which does not wait)."""
+        if self._link.encrypted:
+            return False
+        self._link.hang_ups.do(self._hang_up)
+        return True
+
+    def _hang_up(self) -> None:
+        if self._pipe is not None:
+            self._pipe.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone: closed by the other end, reset, or given up by the kernel."""
         self._pipe = None
@@ -208,6 +219,10 @@ class Connection(asyncio.Protocol, Channel):
         else:
             self._cause = "silent" if getattr(exc, "errno", None) == errno.ETIMEDOUT else "reset"
         if self._user is not None:
-            self._user.lost(self._cause)
+            self._link.losses.do(self._say_lost)
         elif self._start:
             self._link.stranger(self.peer, self._start, "hung up before its registration was complete")
+
+    def _say_lost(self) -> None:
+        assert self._user is not None
+        self._user.lost(self._cause)

@@ -12,13 +12,15 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from meterhub.descriptors import for_callers
+from meterhub.descriptors import RESERVED, for_callers
 
 ACCEPTS_PER_TURN = 256
 """The loop's own listener takes one or so per turn and starves behind busy connections."""
 BACKLOG = 4096
 KEEP_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
 HANDSHAKE_S = 20.0
+SPARE = RESERVED // 4
+"""Descriptors kept for others that callers may take for a moment, until those who have to go are gone."""
 RECEIVE_BYTES = 8 * 1024
 """Room in the kernel for what a collector sends, seconds of any wire (Linux takes double); more piles up floods."""
 INHERITED = sys.platform == "linux"
@@ -102,14 +104,18 @@ class Door:
                 self._shut(error)
                 return
             sock = socket.SocketType(self._family, socket.SOCK_STREAM, 0, descriptor)
-            crowded = descriptor >= self._most
-            if crowded and not self._make_room():
+            if descriptor < self._most:
+                self._let_in(sock, address)
+            elif descriptor < self._most + SPARE and self._make_room():
+                self._let_in(sock, address)
+                loop = asyncio.get_running_loop()  # which may ask more than once in a turn
+                loop.remove_reader(listener)
+                loop.call_soon(self.resume)  # those who were turned away let go of theirs until then
+                return
+            else:
                 sock.close()
                 self._shut(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
                 return
-            self._let_in(sock, address)
-            if crowded:
-                return  # those who were turned away let go of theirs before the next turn
 
     def _shut(self, error: OSError) -> None:
         """No more file descriptors: let others finish first."""

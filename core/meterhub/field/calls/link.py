@@ -20,6 +20,7 @@ from meterhub.field.calls.door import Door
 from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.registration import UNKNOWN, Greeter, Register
 from meterhub.field.calls.sieve import Sieve
+from meterhub.field.calls.turns import Turns
 from meterhub.field.link import Channel, ChannelUser, CollectorConfig, Link, LinkFacts, LinkHost, line_of_key
 
 RETRY_S = 5.0
@@ -65,6 +66,8 @@ class CallLink(Link):
             if settings.udp
             else Door(self._admit, self._make_room, self._full, settings.tls)
         )
+        self.hang_ups, self.losses = Turns(), Turns()
+        """Those who hung up and are to be closed; closed ones of which the hub is to hear."""
         self._dialler: Dialler | None = None
         self._collectors: dict[str, CollectorConfig] = {}
         """By ``wire_key``: where each line of a collector has a connection of its own, one for each."""
@@ -85,6 +88,11 @@ class CallLink(Link):
     def greeter(self, collectors: Sequence[CollectorConfig]) -> Greeter:
         """What knows callers; raises ``ConfigError`` for a registration used twice."""
         return Register(packets_of(collectors))
+
+    @property
+    def encrypted(self) -> bool:
+        """Do the connections go through TLS?"""
+        return self._settings.tls is not None
 
     @property
     def heartbeats(self) -> tuple[bytes, ...]:
@@ -141,7 +149,12 @@ class CallLink(Link):
         self.host.lost(datagrams)
 
     def _make_room(self) -> bool:
-        """Descriptors run out: the oldest callers without a name have to go. False when there are none."""
+        """Descriptors run out: the oldest callers without a name have to go. False when there are none.
+
+        Nobody has to while those who hung up wait for their turn: they take theirs along.
+        """
+        if self.hang_ups:
+            return True
         oldest = list(islice(self._unnamed, CROWD))
         for connection in oldest:
             connection.turn_away("had not named itself when no more file descriptors were left")
