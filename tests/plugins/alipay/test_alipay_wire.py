@@ -279,11 +279,13 @@ async def test_codes_and_addresses_live_shorter_than_a_day_and_are_asked_for_aga
             assert page.status == 200 and again.qr != shown.qr
 
 
-async def test_asking_for_a_refund_over_again_finds_it(company):
+async def test_a_refund_asked_for_over_again_moves_nothing_and_is_found_by_asking_after_it(company):
     request = await paid(company)
     wanted = RefundRequest(attempt_of(request), "R1", 100, "", "")
     assert (await company.account.refund(wanted)).state is RefundState.DONE
-    assert (await company.account.refund(wanted)).state is RefundState.DONE
+    again = await company.account.refund(wanted)
+    assert (again.state, again.total_fen) == (RefundState.PROCESSING, 100)
+    assert (await company.account.query_refund(wanted)).state is RefundState.DONE
 
 
 async def test_a_request_must_name_the_root_certificates_it_was_made_for(company):
