@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import uvloop
@@ -32,23 +32,28 @@ from meterhub.bus import Bus
 from meterhub.clock import Clock
 from meterhub.config.schema import check
 from meterhub.field.collector import Collector
-from meterhub.field.dialogue import Ask, Dialogue
-from meterhub.field.line import Job, Line, LineConfig, Priority
+from meterhub.field.dialogue import Dialogue
+from meterhub.field.line import Line, LineConfig, Priority
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import LinkDesk
 from meterhub.field.protocol import Protocol, SimulatedMeter
+from meterhub.field.queue import Turn
 from meterhub.hub import settle
 from meterhub.sim.caller import simulate
 from meterhub.sim.wire import Faults, Wire
 from meterhub.sim.world import World
 from meterhub.testing.conformance_link import until
 from meterhub_dlt645.codec import Dlt645Codec
+from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.frame import FROM_METER, Frame, build
 from meterhub_gprs import open_link
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 
 READ = 0x11
-REGISTER = bytes.fromhex("00010000")[::-1]
+IDENTIFIER = "00010000"
+REGISTER = bytes.fromhex(IDENTIFIER)[::-1]
+REGISTER_BYTES = 4
+OPERATOR = Priority.OPERATOR
 WAKE_UP = b"\xfe" * 4
 REGISTRATION_BYTES = len("DTU00000")
 REQUEST_BYTES, ANSWER_BYTES = 16, 24
@@ -147,27 +152,9 @@ class Ours:
 
     def begin(self, place: int) -> None:
         """Queue a read of each meter."""
+        line = self.lines[place]
         for number in range(METERS):
-            self.submit(self.lines[place], f"m{number}", address(place, number))
-
-    def submit(self, line: Line, meter_id: str, meter: str) -> None:
-        """Read one meter; when it has answered, again."""
-
-        def start() -> Dialogue[bytes]:
-            reply: Frame = yield Ask(
-                build(meter, READ, REGISTER, "2007"),
-                lambda frame: frame.from_meter and frame.address == meter,
-                answer_bytes=ANSWER_BYTES,
-            )
-            return reply.payload
-
-        def done(result: Any, error: Exception | None) -> None:
-            if result is not None:
-                self.answers += 1
-            if line.connected:
-                self.submit(line, meter_id, meter)
-
-        line.submit(Job(meter_id, meter, "b", start, done, priority=Priority.OPERATOR))
+            line.submit(Read(self, line, Meter(f"m{number}", address(place, number))))
 
     async def stop(self) -> None:
         """Close everything."""
@@ -175,6 +162,43 @@ class Ours:
             line.lost("hub_stopped")
         self.desk.stop()
         await self.link.close()
+
+
+class Meter:
+    """What the dialogue knows of a meter."""
+
+    __slots__ = ("address", "id")
+
+    options: Mapping[str, Any] = {"preamble": 0}
+    points: Mapping[str, Any] = {}
+    commands: Mapping[str, Any] = {}
+
+    def __init__(self, meter_id: str, meter_address: str) -> None:
+        self.id = meter_id
+        self.address = meter_address
+
+
+class Read(Turn):
+    """One read of a register in the plugin's own dialogue; when the meter has answered, the next one is queued."""
+
+    __slots__ = ("line", "meter", "side")
+
+    def __init__(self, side: Ours, line: Line, meter: Meter) -> None:
+        super().__init__(meter.id, meter.address, "b", OPERATOR)
+        self.side = side
+        self.line = line
+        self.meter = meter
+
+    def start(self) -> Dialogue[bytes]:
+        """The dialogue."""
+        return read_data(Talk(self.meter, "2007"), IDENTIFIER, REGISTER_BYTES)
+
+    def done(self, result: bytes | None, error: Exception | None, /) -> None:
+        """Count it, and read again."""
+        if result is not None:
+            self.side.answers += 1
+        if self.line.connected:
+            self.line.submit(Read(self.side, self.line, self.meter))
 
 
 class FloorCaller(asyncio.Protocol):

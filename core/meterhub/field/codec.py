@@ -22,6 +22,8 @@ class Codec(ABC):
     A frame is any object of the protocol's own; the core never looks inside.
     """
 
+    __slots__ = ()
+
     @abstractmethod
     def receive(self, data: bytes) -> None:
         """Take the next bytes of the stream. Never raises; drops what cannot be part of a frame."""
@@ -47,6 +49,8 @@ class Codec(ABC):
 class Codecs(dict[str, Codec]):
     """The codecs of one line by protocol, made when first wanted; raises ``Misuse`` for a protocol there is not."""
 
+    __slots__ = ("_makers", "_where")
+
     def __init__(self, makers: Mapping[str, Callable[[], Codec]], where: str) -> None:
         super().__init__()
         self._makers = makers
@@ -62,6 +66,8 @@ class Codecs(dict[str, Codec]):
 
 class StreamCodec(Codec):
     """A codec that only has to say where a frame is; buffering, limits and counting are done here."""
+
+    __slots__ = ("_buffer", "dropped")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -96,4 +102,5 @@ class StreamCodec(Codec):
 
     def reset(self) -> None:
         """Forget the incomplete bytes."""
-        self._buffer.clear()
+        if self._buffer:
+            self._buffer.clear()

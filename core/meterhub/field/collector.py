@@ -16,8 +16,6 @@ from meterhub.field.line import Line
 from meterhub.field.link import Channel, CollectorConfig, NodeFacts
 from meterhub.field.session import Session
 
-MAX_BABBLE = 256 * 1024
-"""Bytes without a valid frame among them after which a connection is closed: looking at more takes time from others."""
 MAX_NODES = 4096
 """Nodes that are remembered behind one collector."""
 
@@ -98,17 +96,17 @@ class Collector:
         self._bus = bus
         self._alive_s: float | None = None
         self._heard_s: float | None = None
-        self._babble = self._frames = 0
+        """What the sessions that ended had."""
 
     @property
     def alive_ms(self) -> int | None:
         """UTC ms of the last sign of life of any kind."""
-        return self._ms(self._alive_s)
+        return self._ms(self._alive_s, [one.alive_s for one in self.sessions if one is not None])
 
     @property
     def heard_ms(self) -> int | None:
         """UTC ms of the last bytes from behind the collector."""
-        return self._ms(self._heard_s)
+        return self._ms(self._heard_s, [one.heard_s for one in self.sessions if one is not None])
 
     @property
     def meter_ms(self) -> int | None:
@@ -125,8 +123,9 @@ class Collector:
         self.dropped_bytes += size
         self.flow.dropped(size, self.id)
 
-    def _ms(self, at_s: float | None) -> int | None:
-        return None if at_s is None else self._clock.now() - round((self._clock.monotonic() - at_s) * 1000)
+    def _ms(self, before_s: float | None, now_s: Sequence[float | None]) -> int | None:
+        at_s = _latest(before_s, *now_s)
+        return None if at_s is None else self._clock.ms_of(at_s)
 
     def attach(self, channel: Channel, line: int = 0) -> Session:
         """The collector connected; an older connection is fenced off and closed as ``replaced``.
@@ -138,12 +137,11 @@ class Collector:
         first = len(sessions) == 1 or not any(one is not None and one is not older for one in sessions)
         if older is not None:
             older.hand_over()
+            self._part(older)
             if first:
                 self._ended("replaced")
         lines = self.lines[line : line + 1] if self.config.channels else self.lines
-        session = sessions[line] = Session(self, channel, line, lines, self._clock.monotonic())
-        self._alive_s = session.alive_s
-        self._babble = 0
+        session = sessions[line] = Session(self, channel, line, lines, self._clock)
         self.peer = channel.peer
         self.spells += 1
         if first:
@@ -179,10 +177,17 @@ class Collector:
         else:
             session.hand_over()
         self.sessions[session.line] = None
+        self._part(session)
         if not any(self.sessions):
             self._ended(cause)
         for line in session.lines:
             line.lost(cause)
+
+    def _part(self, session: Session) -> None:
+        """A session is no longer present; what is known of its life stays."""
+        session.present = False
+        self._alive_s = _latest(self._alive_s, session.alive_s)
+        self._heard_s = _latest(self._heard_s, session.heard_s)
 
     def _ended(self, cause: str) -> None:
         online_ms, self.since_ms = self.since_ms, self._clock.now()
@@ -198,27 +203,6 @@ class Collector:
             if session is not None and session.alive_s < earliest and not session.held:
                 self.end(session, "silent")
 
-    def heard(self, session: Session, data: bytes) -> None:
-        """Bytes came from behind the collector."""
-        session.alive_s = self._alive_s = self._heard_s = now = self._clock.monotonic()
-        for line in session.lines:
-            line.received(data, now)
-        self._babble += len(data)
-        if self._babble > MAX_BABBLE:
-            self._weigh_babble()
-
-    def _weigh_babble(self) -> None:
-        """So much came; hang up if not one valid frame was in it."""
-        frames = sum(line.figures.answers + line.figures.foreign for line in self.lines)
-        fruitless = frames == self._frames
-        self._babble, self._frames = 0, frames
-        if fruitless:
-            self.detach("babble")
-
-    def breathed(self, session: Session) -> None:
-        """A heartbeat came."""
-        session.alive_s = self._alive_s = self._clock.monotonic()
-
     def told(self, facts: NodeFacts) -> None:
         """Its network said something of a node: what it does not say now stays as it was."""
         known = self.nodes.get(facts.address)
@@ -227,6 +211,10 @@ class Collector:
                 return
             known = self.nodes[facts.address] = Node()
         known.learn(facts, self._clock.now())
+
+
+def _latest(*times_s: float | None) -> float | None:
+    return max((one for one in times_s if one is not None), default=None)
 
 
 class Node:

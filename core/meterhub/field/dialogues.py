@@ -9,7 +9,7 @@ from meterhub.clock import Clock
 from meterhub.errors import Dropped, LinkDown, MeterHubError, Misuse
 from meterhub.field.intake import Intake
 from meterhub.field.line_config import LineConfig
-from meterhub.field.queue import Job, Priority
+from meterhub.field.queue import ROUTINE, Turn
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ class Dialogues(Intake):
 
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         super().__init__(config, clock)
-        self._stack: list[Job] = []
+        self._stack: list[Turn] = []
         """The last one runs, those before it were interrupted by it."""
-        self._over: list[tuple[Job, Any, Exception | None]] = []
+        self._over: list[tuple[Turn, Any, Exception | None]] = []
         """Ended, and nobody has heard of it: the next request goes out first."""
 
     @property
@@ -34,7 +34,7 @@ class Dialogues(Intake):
         """The meter whose dialogue runs now."""
         return self._stack[-1].meter_id if self._stack else None
 
-    def _choose(self, now: float) -> Job | None:
+    def _choose(self, now: float) -> Turn | None:
         """The dialogue that may use the wire now; it has a pending ``ask``."""
         stack = self._stack
         if stack:
@@ -44,16 +44,15 @@ class Dialogues(Intake):
         job = self._take(now)
         return None if job is None else self._begin(job)
 
-    def _begin(self, job: Job) -> Job | None:
+    def _begin(self, job: Turn) -> Turn | None:
         """Start a job's dialogue; None when it ended without asking anything."""
-        standing = self.meters.get(job.meter_id)
-        if standing is not None and job.priority >= Priority.SCHEDULED and standing.probing():
+        if job.priority >= ROUTINE and job.standing.probing():
             job.tries_limit = 1
         self._stack.append(job)
         self._step(job, None, None)
         return job if self._stack and self._stack[-1] is job else None
 
-    def _step(self, job: Job, value: Any, error: Exception | None) -> None:
+    def _step(self, job: Turn, value: Any, error: Exception | None) -> None:
         """Give the dialogue what it waits for; afterwards it has a new ``ask``, or the job is over."""
         if job.cancelled and not job.followers:
             self._end(job, None, Dropped("cancelled", where=job.meter_id))
@@ -74,7 +73,7 @@ class Dialogues(Intake):
             job.ask = ask
             job.tried = 0
 
-    def _end(self, job: Job, result: Any, error: Exception | None) -> None:
+    def _end(self, job: Turn, result: Any, error: Exception | None) -> None:
         """The dialogue is over; ``_report`` tells of it."""
         if self._stack[-1] is job:
             del self._stack[-1]
@@ -86,7 +85,7 @@ class Dialogues(Intake):
             except Exception:
                 log.exception("protocol %s failed to stop on meter %s", job.codec, job.meter_id)
         if job.silent and not job.answered:
-            self.standing(job.meter_id).silent(self._clock.monotonic())
+            job.standing.silent(self._clock.monotonic())
         self._over.append((job, result, error))
 
     def _report(self) -> None:
@@ -95,7 +94,7 @@ class Dialogues(Intake):
         while over:
             self._tell(*over.pop(0))
 
-    def _as_ours(self, job: Job, error: Exception) -> MeterHubError:
+    def _as_ours(self, job: Turn, error: Exception) -> MeterHubError:
         """An error of our tree; anything else is a bug of the protocol, logged with its name."""
         if isinstance(error, MeterHubError):
             error.where = error.where or job.meter_id
@@ -103,7 +102,7 @@ class Dialogues(Intake):
         log.error("protocol %s failed on meter %s", job.codec, job.meter_id, exc_info=error)
         return Misuse(f"the protocol {job.codec} failed: {type(error).__name__}: {error}", where=job.meter_id)
 
-    def _cut(self, job: Job, why: str) -> None:
+    def _cut(self, job: Turn, why: str) -> None:
         """Throw ``LinkDown`` into a dialogue until it ends; it may ask on, to report what it has got so far."""
         for _ in range(DEAD_LINK_STEPS):
             if job not in self._stack:

@@ -2,62 +2,79 @@
 
 from __future__ import annotations
 
+from array import array
+
 WINDOW_S = 60.0
+
+JOBS, TRIES, ANSWERS, BYTES_IN, BYTES_OUT, BUSY_S, TRIP_S, WINDOW_END = range(8)
+"""Places in ``Figures.counts``."""
 
 
 class Figures:
-    """Counters since start; read them freely, the line alone writes them."""
+    """Counters since start; read them freely, the line alone writes them.
 
-    __slots__ = (
-        "_busy_before",
-        "_share",
-        "_window_end",
-        "answers",
-        "busy_s",
-        "bytes_in",
-        "bytes_out",
-        "errors",
-        "foreign",
-        "jobs",
-        "timeouts",
-        "tries",
-        "trip_s",
-        "unmatched_bytes",
-        "wire_s",
-    )
+    What changes with every exchange stands side by side in ``counts``: with thousands of lines each object of its own
+    would have to be fetched from main memory anew for every exchange.
+    """
+
+    __slots__ = ("_busy_before", "_share", "counts", "errors", "foreign", "timeouts", "unmatched_bytes")
 
     def __init__(self, now: float) -> None:
-        self.jobs = 0
-        """Jobs that ended, well or not."""
-        self.tries = 0
-        """Requests sent."""
-        self.answers = 0
+        self.counts = array("d", bytes(8 * (WINDOW_END + 1)))
         self.timeouts = 0
-        self.trip_s = 0.0
-        """The usual time from a request to its answer; 0 before the first."""
         self.foreign = 0
         """Valid frames that answered nothing asked: late, echoed, or meant for somebody else."""
-        self.bytes_in = 0
-        self.bytes_out = 0
         self.unmatched_bytes = 0
         """Bytes that came before any request named a codec."""
-        self.busy_s = 0.0
-        """Seconds from each request to its answer or time-out."""
-        self.wire_s = 0.0
-        """Seconds that the bytes of both directions take on the wire."""
         self.errors: dict[str, int] = {}
         """Jobs that failed, by the error's ``code``."""
-        self._window_end = now + WINDOW_S
+        self.counts[WINDOW_END] = now + WINDOW_S
         self._busy_before = 0.0
         self._share = 0.0
 
+    @property
+    def jobs(self) -> int:
+        """Jobs that ended, well or not."""
+        return int(self.counts[JOBS])
+
+    @property
+    def tries(self) -> int:
+        """Requests sent."""
+        return int(self.counts[TRIES])
+
+    @property
+    def answers(self) -> int:
+        """Requests answered."""
+        return int(self.counts[ANSWERS])
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes received, of whatever kind."""
+        return int(self.counts[BYTES_IN])
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes sent."""
+        return int(self.counts[BYTES_OUT])
+
+    @property
+    def trip_s(self) -> float:
+        """The usual time from a request to its answer; 0 before the first."""
+        return self.counts[TRIP_S]
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds from each request to its answer or time-out."""
+        return self.counts[BUSY_S]
+
     def busy(self, seconds: float, now: float) -> None:
         """Count the time of one exchange that ended ``now``."""
-        self.busy_s += seconds
-        if now >= self._window_end:
-            self._share = min(1.0, (self.busy_s - self._busy_before) / (now - self._window_end + WINDOW_S))
-            self._busy_before = self.busy_s
-            self._window_end = now + WINDOW_S
+        counts = self.counts
+        counts[BUSY_S] += seconds
+        if now >= counts[WINDOW_END]:
+            self._share = min(1.0, (counts[BUSY_S] - self._busy_before) / (now - counts[WINDOW_END] + WINDOW_S))
+            self._busy_before = counts[BUSY_S]
+            counts[WINDOW_END] = now + WINDOW_S
 
     def failed(self, code: str) -> None:
         """Count a job that ended in an error."""
@@ -65,9 +82,10 @@ class Figures:
 
     def utilisation(self, now: float) -> float:
         """Share of the last full minute (at first: of the time so far) in which an exchange was in flight, 0 to 1."""
-        if self._window_end + WINDOW_S < now:
+        window_end = self.counts[WINDOW_END]
+        if window_end + WINDOW_S < now:
             return 0.0  # nothing was asked for more than a minute
-        so_far = now - self._window_end + WINDOW_S
+        so_far = now - window_end + WINDOW_S
         if self._share == 0.0 and self._busy_before == 0.0 and so_far > 0:
             return min(1.0, self.busy_s / so_far)
         return self._share

@@ -12,10 +12,10 @@ from meterhub.clock import Clock, iso
 from meterhub.errors import BadInput, Dropped, LinkDown, MeterHubError, NoAnswer
 from meterhub.field.causes import in_words
 from meterhub.field.dialogue import Dialogue
-from meterhub.field.figures import Figures
+from meterhub.field.figures import JOBS, Figures
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel
-from meterhub.field.queue import DEADLINE_S, Job, JobQueue, Priority
+from meterhub.field.queue import ROUTINE, Job, JobQueue, Priority, Turn
 from meterhub.field.standing import Standing
 from meterhub.texts import mark
 
@@ -33,6 +33,7 @@ class Intake(ABC):
         "_byte_s",
         "_channel",
         "_clock",
+        "_counts",
         "_down_cause",
         "_expire_at",
         "_merged",
@@ -48,13 +49,14 @@ class Intake(ABC):
         self.config = config
         self.line_id = config.id
         self.figures = Figures(clock.monotonic())
+        self._counts = self.figures.counts
         self.meters: dict[str, Standing] = {}
         self._clock = clock
         self._queue_limit = config.queue_limit
         self._baud = config.baud
         self._byte_s = config.byte_s
         self._queue = JobQueue()
-        self._merged: dict[Hashable, Job] = {}
+        self._merged: dict[Hashable, Turn] = {}
         self._channel: Channel | None = None
         self._down_cause = "never_seen"
         self._expire_at = float("inf")
@@ -94,7 +96,7 @@ class Intake(ABC):
         """How a meter has answered of late."""
         standing = self.meters.get(meter_id)
         if standing is None:
-            standing = self.meters[meter_id] = Standing()
+            standing = self.meters[meter_id] = Standing(self._clock)
         return standing
 
     def forget(self, meter_id: str) -> None:
@@ -131,28 +133,29 @@ class Intake(ABC):
             self.cancel(job)
             raise
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Turn) -> None:
         """Queue a job; it begins at once when the wire is free. Whatever goes wrong is told through ``job.done``,
         which may be called before this returns."""
-        now = self._clock.monotonic()
+        now = job.queued_at = self._clock.monotonic()
+        job.standing = self.meters.get(job.meter_id) or self.standing(job.meter_id)
         refusal = self._refusal(job, now)
         if refusal is not None:
             self._tell(job, None, refusal)
             return
-        job.queued_at = now
-        job.deadline = now + (DEADLINE_S[job.priority] if job.deadline_s is None else job.deadline_s)
         if job.merge is not None and self._join(job):
             return
-        self._queue.push(job)
-        if len(self._queue) > self._queue_limit:
-            self._give_up(self._queue.newest_of_lowest(), Dropped("the queue of the line is full"))
-        if job.deadline < self._expire_at:
-            self._expire_at = job.deadline
+        queue = self._queue
+        queue.push(job)
+        if len(queue) > self._queue_limit:
+            self._give_up(queue.newest_of_lowest(), Dropped("the queue of the line is full"))
+        deadline = now + job.deadline_s
+        if deadline < self._expire_at:
+            self._expire_at = deadline
             if self._channel is None:
-                self._arm(job.deadline)
+                self._arm(deadline)
         self._run(now)
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Turn) -> None:
         """Drop a job. One that runs is told so at once and stops after its present exchange."""
         if job.over:
             return
@@ -166,17 +169,17 @@ class Intake(ABC):
             job.cancelled = True
         self._call(job, None, Dropped("cancelled", where=job.meter_id))
 
-    def _refusal(self, job: Job, now: float) -> MeterHubError | None:
+    def _refusal(self, job: Turn, now: float) -> MeterHubError | None:
         """Why this job cannot be served, if so."""
         if self._channel is None and job.priority > Priority.OPERATOR:
             return LinkDown(f"the line is not connected: {in_words(self._down_cause)}", where=job.meter_id)
-        standing = self.meters.get(job.meter_id)
-        if standing is None or now >= standing.rest_until or job.priority < Priority.SCHEDULED:
+        standing = job.standing
+        if now >= standing.rest_until or job.priority < ROUTINE:
             return None
         until = iso(self._clock.now() + int((standing.rest_until - now) * 1000))
         return NoAnswer(f"the meter rests until {until} after {standing.failures} silent reads", where=job.meter_id)
 
-    def _join(self, job: Job) -> bool:
+    def _join(self, job: Turn) -> bool:
         """Let ``job`` share the result of one with the same merge key; False when there is none."""
         assert job.merge is not None
         leader = self._merged.setdefault(job.merge, job)
@@ -187,23 +190,23 @@ class Intake(ABC):
         leader.followers.append(job)
         queued = self._queue.remove(leader)
         leader.priority = min(leader.priority, job.priority)
-        leader.deadline = max(leader.deadline, job.deadline)
+        leader.deadline_s = max(leader.deadline, job.deadline) - leader.queued_at
         if queued:
             self._queue.push(leader)
         return True
 
-    def _take(self, now: float) -> Job | None:
+    def _take(self, now: float) -> Turn | None:
         """The next job of the queue, or None when it had to be refused after all."""
         job = self._queue.pop()
-        refusal = self._refusal(job, now) if job.priority >= Priority.SCHEDULED else None
-        if job.deadline <= now:
+        refusal = self._refusal(job, now) if job.priority >= ROUTINE else None
+        if now - job.queued_at >= job.deadline_s:
             refusal = self._too_late(job, now)
         if refusal is None:
             return job
         self._tell(job, None, refusal)
         return None
 
-    def _give_up(self, job: Job, error: MeterHubError) -> None:
+    def _give_up(self, job: Turn, error: MeterHubError) -> None:
         """End a job that still waits."""
         self._queue.remove(job)
         error.where = error.where or job.meter_id
@@ -219,33 +222,35 @@ class Intake(ABC):
         if self._channel is None and self._queue:
             self._arm(self._expire_at)
 
-    def _too_late(self, job: Job, now: float) -> Dropped:
+    def _too_late(self, job: Turn, now: float) -> Dropped:
         why = mark("the line was busy")
         if self._channel is None:
             why = f"the line is not connected: {in_words(self._down_cause)}"
         waited_s = f"{now - job.queued_at:.1f}"
         return Dropped(f"not sent within {waited_s} s: {why}", where=job.meter_id)
 
-    def _tell(self, job: Job, result: Any, error: Exception | None) -> None:
+    def _tell(self, job: Turn, result: Any, error: Exception | None) -> None:
         """The job is over: count it and call everybody who waits for it."""
-        self.figures.jobs += 1
+        self._counts[JOBS] += 1
         if error is not None:
             self._blame(job, error)
         if job.merge is not None and self._merged.get(job.merge) is job:
             del self._merged[job.merge]
-        for one in (job, *job.followers) if job.followers else (job,):
+        if not job.over:
+            self._call(job, result, error)
+        for one in job.followers or ():
             if not one.over:
                 self._call(one, result, error)
 
-    def _blame(self, job: Job, error: Exception) -> None:
+    def _blame(self, job: Turn, error: Exception) -> None:
         """Count an error for the line and the meter; a caller's mistake is neither's."""
         if isinstance(error, BadInput):
             return
         ours = error if isinstance(error, MeterHubError) else MeterHubError(str(error))
         self.figures.failed(ours.code)
-        self.standing(job.meter_id).last_error = ours.message
+        job.standing.last_error = ours.message
 
-    def _call(self, job: Job, result: Any, error: Exception | None) -> None:
+    def _call(self, job: Turn, result: Any, error: Exception | None) -> None:
         job.over = True
         try:
             job.done(result, error)

@@ -21,11 +21,12 @@ from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
+from meterhub.field.figures import ANSWERS, BYTES_IN, BYTES_OUT, TRIES, TRIP_S
 from meterhub.field.flow import Flow
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
-from meterhub.field.pacing import BROADCAST, BUSY, FREE, GAP, Pacing
-from meterhub.field.queue import Job, JobQueue, Priority
+from meterhub.field.pacing import BROADCAST, BUSY, FREE, GAP, LONGEST_ANSWER, Pacing
+from meterhub.field.queue import ROUTINE, Job, JobQueue, Priority, Turn
 from meterhub.field.trace import EVENT, RECEIVED, SENT, Trace
 from meterhub.texts import mark
 
@@ -33,8 +34,6 @@ __all__ = ["Job", "Line", "LineConfig", "Priority"]
 
 log = logging.getLogger(__name__)
 
-LONGEST_ANSWER = 300
-"""Bytes that an answer may have when they keep coming after the expected time."""
 NEWEST = 0.125
 """Share of the newest round trip in the usual one."""
 REQUEST_BYTES = 48
@@ -50,7 +49,7 @@ class Line(Pacing):
     """
 
     __slots__ = (
-        "_bytes_before",
+        "_answer_bytes",
         "_codec",
         "_codecs",
         "_envelope",
@@ -86,7 +85,8 @@ class Line(Pacing):
         self._flow = flow or Flow(clock)
         self._held = False
         self._sent_bytes = 0
-        self._bytes_before = 0
+        self._answer_bytes = 0
+        """Bytes that came since the request."""
         self._stale: Callable[[Any], bool] | None = None
         """Matches the second answer to a question that was asked twice and answered by the first."""
 
@@ -103,7 +103,8 @@ class Line(Pacing):
     @property
     def last_good_ms(self) -> int | None:
         """UTC ms of the last valid answer of any meter; None when none ever answered."""
-        return max((one.last_good_ms for one in self.meters.values() if one.last_good_ms is not None), default=None)
+        good_at = max((one.good_at for one in self.meters.values() if one.good_at is not None), default=None)
+        return None if good_at is None else self._clock.ms_of(good_at)
 
     def attached(self, channel: Channel) -> None:
         """There is a way to the wire; a dialogue that was using an older one hears ``LinkDown``."""
@@ -124,34 +125,35 @@ class Line(Pacing):
         if self.waiting:
             self._arm(self._expire_at)
 
-    def received(self, data: bytes, now: float | None = None) -> None:
-        """Bytes came from the wire, ``now`` if it is not said when."""
+    def received(self, data: bytes, now: float | None = None) -> bool:
+        """Bytes came from the wire, ``now`` if it is not said when. Was a valid frame among them?"""
         now = self._last_byte = self._clock.monotonic() if now is None else now
-        figures = self.figures
-        figures.bytes_in += len(data)
-        figures.wire_s += len(data) * self._byte_s
-        meter_id = self._stack[-1].meter_id if self._phase == BUSY else ""
-        self.trace.add((now, RECEIVED, meter_id, data[:LONGEST_ANSWER], ""))
+        self._counts[BYTES_IN] += len(data)
+        self._answer_bytes += len(data)
+        job = self._stack[-1] if self._phase == BUSY else None
+        self.trace.add((now, RECEIVED, "" if job is None else job.meter_id, data[:LONGEST_ANSWER], ""))
         if self._envelope is not None:
             data = self._envelope.unwrap(data)
         codec = self._codec
         if codec is None:
-            figures.unmatched_bytes += len(data)
-            return
-        answer = None
+            self.figures.unmatched_bytes += len(data)
+            return False
+        valid, answer = False, None
         try:
             codec.receive(data)
             while (frame := codec.next_frame()) is not None:
-                if answer is None and self._phase == BUSY and self._matches(frame):
+                valid = True
+                if answer is None and job is not None and self._matches(job, frame):
                     answer = frame
                 else:
                     self._foreign(frame, now)
         except Exception:
             log.exception("line %s: the codec %s failed", self.config.id, type(codec).__name__)
             codec.reset()  # the boundary to codecs: what it choked on must not stay
-        if answer is not None:
-            self._answered(answer, now)
+        if job is not None and answer is not None:
+            self._answered(job, answer, now)
             self._run(now)
+        return valid
 
     def listen(self, protocol: str) -> None:
         """Understand a protocol before anything is asked in it, for meters that speak first."""
@@ -190,7 +192,7 @@ class Line(Pacing):
 
     def _run(self, now: float | None = None) -> None:
         """Go on until a request is on the wire, a gap has to pass, or nothing is left to do; then tell what ended."""
-        if self._running:
+        if self._running or self._phase != FREE:
             return
         self._running = True
         try:
@@ -208,7 +210,7 @@ class Line(Pacing):
                 self._expire(now)
             if not self._stack and self._queue.best == JobQueue.NOTHING:
                 return
-            if self._flow.shut and not self._stack and self._queue.best >= Priority.SCHEDULED:
+            if self._flow.shut and not self._stack and self._queue.best >= ROUTINE:
                 self._hold()
                 return
             if now < self._clear_at:
@@ -230,11 +232,11 @@ class Line(Pacing):
         self._run()
         return REQUEST_BYTES
 
-    def _transmit(self, job: Job, channel: Channel, now: float) -> None:
+    def _transmit(self, job: Turn, channel: Channel, now: float) -> None:
         """Send the pending request of ``job``."""
         ask = job.ask
         assert ask is not None
-        if self.config.meter_gap_s and now < (free_at := self.standing(job.meter_id).free_at):
+        if self.config.meter_gap_s and now < (free_at := job.standing.free_at):
             self._wait(GAP, free_at)
             return
         try:
@@ -256,17 +258,16 @@ class Line(Pacing):
         if self._channel is channel:  # else it was lost while sending, and the dialogue knows
             self._transmitted(job, ask, data, now)
 
-    def _transmitted(self, job: Job, ask: Ask, data: bytes, now: float) -> None:
+    def _transmitted(self, job: Turn, ask: Ask, data: bytes, now: float) -> None:
         """The request is on its way: count it, and wait for what it asks for."""
         size = len(data)
-        figures = self.figures
-        figures.tries += 1
-        figures.bytes_out += size
-        figures.wire_s += size * self._byte_s
+        counts = self._counts
+        counts[TRIES] += 1
+        counts[BYTES_OUT] += size
         self.trace.add((now, SENT, job.meter_id, data, f"try {job.tried + 1}" if job.tried else ""))
         self._sent_at = now
         self._sent_bytes = size
-        self._bytes_before = figures.bytes_in
+        self._answer_bytes = 0
         self._stale = None
         self._silence_until = 0.0
         wire_s = size * self._byte_s + self.facts.latency_max_s
@@ -274,12 +275,10 @@ class Line(Pacing):
             self._wait(BROADCAST, now + wire_s + self.config.gap_s)
         else:
             wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s + ask.timeout_bits / self._baud
-            due = now + wire_s + wait_s + ask.answer_bytes * self._byte_s
-            self._latest = due + LONGEST_ANSWER * self._byte_s
-            self._wait(BUSY, due)
+            self._latest = None
+            self._wait(BUSY, now + wire_s + wait_s + ask.answer_bytes * self._byte_s)
 
-    def _matches(self, frame: Any) -> bool:
-        job = self._stack[-1]
+    def _matches(self, job: Turn, frame: Any) -> bool:
         assert job.ask is not None and job.ask.match is not None
         try:
             return job.ask.match(frame)
@@ -287,23 +286,23 @@ class Line(Pacing):
             log.error("line %s: the matcher of %s failed on %r", self.config.id, job.meter_id, frame, exc_info=error)
             return False
 
-    def _answered(self, frame: Any, now: float) -> None:
+    def _answered(self, job: Turn, frame: Any, now: float) -> None:
         """The answer of the running dialogue came."""
-        job = self._stack[-1]
         ask = job.ask
         assert ask is not None
         self._phase = FREE
         self._clear_at = now + self.config.gap_s if self.config.gap_s else 0.0
-        figures = self.figures
-        figures.answers += 1
         trip_s = now - self._sent_at
-        figures.busy(trip_s, now)
-        figures.trip_s += (trip_s - figures.trip_s) * (NEWEST if figures.answers > 1 else 1)
+        self.figures.busy(trip_s, now)
+        counts = self._counts
+        counts[TRIP_S] += (trip_s - counts[TRIP_S]) * (NEWEST if counts[ANSWERS] else 1)
+        counts[ANSWERS] += 1
         job.answered, job.tries_limit = True, None
-        standing = self.standing(job.meter_id)
-        standing.trip_s += (trip_s - standing.trip_s) * (NEWEST if standing.last_good_ms is not None else 1)
-        standing.answered(self._clock.now())
-        standing.free_at = now + self.config.meter_gap_s
+        standing = job.standing
+        standing.trip_s += (trip_s - standing.trip_s) * (NEWEST if standing.good_at is not None else 1)
+        standing.answered(now)
+        if self.config.meter_gap_s:
+            standing.free_at = now + self.config.meter_gap_s
         if job.tried and trip_s < self._sent_bytes * self._byte_s + self.facts.latency_s:
             # Too early for this try: the answer to the try before. The second one is still to come.
             self._stale = ask.match
@@ -342,7 +341,7 @@ class Line(Pacing):
         job.silent = True
         if not job.answered:
             job.tries_limit = 1  # this meter has said nothing yet: do not spend more than one try on what follows
-        heard = self.figures.bytes_in - self._bytes_before - self._codecs[job.codec].echoed
+        heard = self._answer_bytes - self._codecs[job.codec].echoed
         why = why or mark("no answer in time")
         words = mark(f"{why}, asked {job.tried} times" if job.tried > 1 else f"{why}, asked once")
         self._step(job, None, NoAnswer(words, where=job.meter_id, heard=heard))

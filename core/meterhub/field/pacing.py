@@ -10,6 +10,8 @@ from meterhub.field.dialogues import Dialogues
 from meterhub.field.line_config import LineConfig
 
 FREE, GAP, BUSY, BROADCAST = range(4)
+LONGEST_ANSWER = 300
+"""Bytes that an answer may have when they keep coming after the expected time."""
 BETWEEN_BYTES_S = 0.5
 """The longest pause within an answer (DL/T 645-2007 allows 500 ms between bytes)."""
 
@@ -35,8 +37,8 @@ class Pacing(Dialogues):
         self._sent_at = 0.0
         self._due = 0.0
         """BUSY: when the answer is too late. GAP, BROADCAST: when the wire is free."""
-        self._latest = 0.0
-        """BUSY: when the answer is too late although bytes keep coming."""
+        self._latest: float | None = None
+        """BUSY: when the answer is too late although bytes keep coming; None before the first such delay."""
         self._clear_at = 0.0
         self._silence_until = 0.0
         """While positive: a request timed out; wait for silence, at most until then."""
@@ -97,8 +99,10 @@ class Pacing(Dialogues):
 
     def _still_coming(self, now: float) -> bool:
         """An answer longer than expected is on its way: move the time-out, within bounds."""
-        pause_at = self._last_byte + max(self.config.quiet_s, BETWEEN_BYTES_S)
-        if self._last_byte <= self._sent_at or now >= min(pause_at, self._latest):
+        if self._latest is None:
+            self._latest = self._due + LONGEST_ANSWER * self._byte_s
+        until = min(self._last_byte + max(self.config.quiet_s, BETWEEN_BYTES_S), self._latest)
+        if self._last_byte <= self._sent_at or now >= until:
             return False
-        self._due = min(pause_at, self._latest)
+        self._due = until
         return True

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, TypeAlias
 
 from meterhub.field.dialogue import Ask, Dialogue
+from meterhub.field.standing import Standing
 
 Done: TypeAlias = Callable[[Any, Exception | None], None]
 """Called once per job with ``(result, None)`` or ``(None, error)``."""
+
+
+NOBODY: Mapping[int, deque[Turn]] = {}
 
 
 class Priority(IntEnum):
@@ -23,23 +28,18 @@ class Priority(IntEnum):
     BACKGROUND = 4
 
 
-DEADLINE_S = {
-    Priority.MONEY: 30.0,
-    Priority.OPERATOR: 30.0,
-    Priority.TENANT: 30.0,
-    Priority.SCHEDULED: 900.0,
-    Priority.BACKGROUND: 3600.0,
-}
-"""Seconds that a job may wait for its first request when it does not say so itself."""
+ROUTINE = Priority.SCHEDULED
+"""From this one on reads are routine. (In Python 3.11 naming a member takes longer than comparing it.)"""
+
+DEADLINE_S = (30.0, 30.0, 30.0, 900.0, 3600.0)
+"""Seconds that a job of each priority may wait for its first request when it does not say so itself."""
 
 
-class Job:
-    """One dialogue with one meter that waits for its turn on a line.
+class Turn(ABC):
+    """One dialogue with one meter that waits for its turn on a line, and what the line keeps of it.
 
-    ``start`` makes the dialogue when the turn comes, ``done`` hears how it ended: the
-    dialogue's result, or a ``FieldError``, or ``Misuse`` when the dialogue has a bug.
-    ``deadline_s`` is how long the job may wait until it begins (``Dropped`` after that; nothing was sent then); None:
-    ``DEADLINE_S`` of its priority. Jobs with the same ``merge`` key that wait or run at the same time are done once,
+    ``deadline_s`` is how long it may wait until it begins (``Dropped`` after that; nothing was sent then); None:
+    ``DEADLINE_S`` of its priority. Those with the same ``merge`` key that wait or run at the same time are done once,
     for all who asked.
     """
 
@@ -49,10 +49,8 @@ class Job:
         "ask",
         "cancelled",
         "codec",
-        "deadline",
         "deadline_s",
         "dialogue",
-        "done",
         "followers",
         "held",
         "merge",
@@ -61,10 +59,64 @@ class Job:
         "priority",
         "queued_at",
         "silent",
-        "start",
+        "standing",
         "tried",
         "tries_limit",
     )
+
+    standing: Standing
+    """How its meter stands; the line sets it."""
+    queued_at: float
+
+    def __init__(
+        self,
+        meter_id: str,
+        address: str,
+        codec: str,
+        priority: Priority,
+        deadline_s: float | None = None,
+        merge: Hashable | None = None,
+    ) -> None:
+        self.meter_id = meter_id
+        self.address = address
+        self.codec = codec
+        self.priority = priority
+        self.deadline_s: float = DEADLINE_S[priority] if deadline_s is None else deadline_s
+        self.merge = merge
+        self.followers: list[Turn] | None = None
+        self.over = False
+        """``done`` was called."""
+        self.cancelled = False
+        # While it runs:
+        self.dialogue: Dialogue[Any] | None = None
+        self.ask: Ask | None = None
+        self.tried = 0
+        self.tries_limit: int | None = None
+        self.held = False
+        self.answered = False
+        self.silent = False
+
+    @abstractmethod
+    def start(self) -> Dialogue[Any]:
+        """Make the dialogue; called when the turn comes."""
+
+    @abstractmethod
+    def done(self, result: Any, error: Exception | None, /) -> None:
+        """Hear how it ended: the dialogue's result, or a ``FieldError``, or ``Misuse`` when the dialogue has a bug."""
+
+    @property
+    def deadline(self) -> float:
+        """When it has waited for as long as it may."""
+        return self.queued_at + self.deadline_s
+
+
+class Job(Turn):
+    """A turn of two callables: ``start`` makes the dialogue, ``done`` hears how it ended."""
+
+    __slots__ = ("done", "start")
+
+    start: Callable[[], Dialogue[Any]]
+    done: Done
 
     def __init__(
         self,
@@ -78,89 +130,88 @@ class Job:
         deadline_s: float | None = None,
         merge: Hashable | None = None,
     ) -> None:
-        self.meter_id = meter_id
-        self.address = address
-        self.codec = codec
+        super().__init__(meter_id, address, codec, priority, deadline_s, merge)
         self.start = start
         self.done = done
-        self.priority = priority
-        self.deadline_s = deadline_s
-        self.merge = merge
-        self.deadline = 0.0
-        self.followers: list[Job] | None = None
-        self.queued_at = 0.0
-        self.over = False
-        """``done`` was called."""
-        self.cancelled = False
-        # While it runs:
-        self.dialogue: Dialogue[Any] | None = None
-        self.ask: Ask | None = None
-        self.tried = 0
-        self.tries_limit: int | None = None
-        self.held = False
-        self.answered = False
-        self.silent = False
 
 
 class JobQueue:
-    """Jobs that wait. ``best`` is the highest priority that waits, ``NOTHING`` when none does."""
+    """Jobs that wait. ``best`` is the highest priority that waits, ``NOTHING`` when none does.
+
+    Of a meter one job of each priority stands in ``_levels``; its ``Standing`` knows which, and keeps those behind it.
+    """
+
+    __slots__ = ("_count", "_levels", "best")
 
     NOTHING = 99
 
     def __init__(self) -> None:
-        self._levels: tuple[OrderedDict[str, list[Job]], ...] = tuple(OrderedDict() for _ in Priority)
+        self._levels: tuple[deque[Turn], ...] = tuple(deque() for _ in Priority)
         self._count = 0
         self.best: int = self.NOTHING
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator[Job]:
-        for level in self._levels:
-            for jobs in level.values():
-                yield from jobs
+    def __iter__(self) -> Iterator[Turn]:
+        for priority, level in enumerate(self._levels):
+            for job in level:
+                yield job
+                yield from (job.standing.behind or NOBODY).get(priority, ())
 
-    def push(self, job: Job) -> None:
+    def push(self, job: Turn) -> None:
         """Put a job behind those of its priority; the meter's turn comes after the meters that wait already."""
-        level = self._levels[job.priority]
-        jobs = level.get(job.meter_id)
-        if jobs is None:
-            level[job.meter_id] = [job]
-        else:
-            jobs.append(job)
+        priority, standing = job.priority, job.standing
         self._count += 1
-        if job.priority < self.best:
-            self.best = job.priority
+        if standing.turns >> priority & 1:
+            if standing.behind is None:
+                standing.behind = {}
+            standing.behind.setdefault(int(priority), deque()).append(job)
+            return
+        standing.turns |= 1 << priority
+        self._levels[priority].append(job)
+        if priority < self.best:
+            self.best = priority
 
-    def pop(self) -> Job:
+    def pop(self) -> Turn:
         """Take the next job; only when ``best`` is not ``NOTHING``."""
         level = self._levels[self.best]
-        meter_id, jobs = level.popitem(last=False)
-        job = jobs.pop(0)
-        if jobs:
-            level[meter_id] = jobs
-        elif not level:
-            self._find_best()
+        job = level.popleft()
         self._count -= 1
+        self._next_of_meter(job, level)
         return job
 
-    def remove(self, job: Job) -> bool:
+    def _next_of_meter(self, job: Turn, level: deque[Turn]) -> None:
+        """``job`` left its level: the meter's next one takes a turn after the other meters."""
+        standing, priority = job.standing, job.priority
+        behind = standing.behind.get(priority) if standing.behind is not None else None
+        if behind:
+            level.append(behind.popleft())
+            return
+        standing.turns &= ~(1 << priority)
+        if not level:
+            self._find_best()
+
+    def remove(self, job: Turn) -> bool:
         """Take ``job`` out; False when it does not wait here."""
         level = self._levels[job.priority]
-        jobs = level.get(job.meter_id)
-        if jobs is None or job not in jobs:
+        behind = (job.standing.behind or NOBODY).get(job.priority)
+        if behind and job in behind:
+            behind.remove(job)
+        elif job in level:
+            level.remove(job)
+            self._next_of_meter(job, level)
+        else:
             return False
-        jobs.remove(job)
-        if not jobs:
-            del level[job.meter_id]
-            self._find_best()
         self._count -= 1
         return True
 
-    def newest_of_lowest(self) -> Job:
+    def newest_of_lowest(self) -> Turn:
         """The job to give up when the queue is full; only when it is not empty."""
-        level = next(level for level in reversed(self._levels) if level)
-        return next(reversed(level.values()))[-1]
+        priority, level = next((number, level) for number, level in reversed(list(enumerate(self._levels))) if level)
+        newest = level[-1]
+        behind = (newest.standing.behind or NOBODY).get(priority)
+        return behind[-1] if behind else newest
 
     def _find_best(self) -> None:
         for priority, level in enumerate(self._levels):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meterhub.clock import Clock
 
@@ -20,20 +20,32 @@ class TraceEntry(NamedTuple):
     note: str
 
 
-class Trace:
-    """A ring of entries; the oldest fall out."""
+FIELDS = len(TraceEntry._fields)
+
+
+class Trace(deque[Any]):
+    """A ring of the last ``size`` entries; the oldest fall out.
+
+    The fields of each entry stand in the ring itself, one after the other: a hundred thousand tuples would only be
+    looked through by the garbage collector.
+    """
+
+    __slots__ = ("_clock",)
 
     def __init__(self, clock: Clock, size: int = 100) -> None:
+        super().__init__(maxlen=size * FIELDS)
         self._clock = clock
-        self._ring: deque[tuple[float, str, str, bytes, str]] = deque(maxlen=size)
-        self.add = self._ring.append
-        """Add a plain tuple ``(Clock.monotonic(), direction, meter_id, data, note)``: a bare append, called often."""
+
+    add = deque.extend
+    """Add one as ``(Clock.monotonic(), direction, meter_id, data, note)``: a bare append, for it is called twice
+    in each exchange."""
 
     def entries(self, meter_id: str | None = None) -> list[TraceEntry]:
         """Oldest first; those of one meter when ``meter_id`` is given."""
         now_ms, now = self._clock.now(), self._clock.monotonic()
+        fields = iter(self)
         return [
             TraceEntry(now_ms - round((now - at) * 1000), direction, owner, data, note)
-            for at, direction, owner, data, note in self._ring
+            for at, direction, owner, data, note in zip(*[fields] * FIELDS, strict=True)
             if meter_id is None or owner == meter_id
         ]

@@ -11,19 +11,52 @@ from meterhub_dlt645.frame import Frame
 
 SHORTEST = 12
 START, END, WAKE_UP = 0x68, 0x16, 0xFE
+WAKE_UPS = bytes((WAKE_UP,))
 
 
 class Dlt645Codec(StreamCodec):
     """Codec of one stream; frames are ``Frame`` objects of ``edition``. FE before frames is not counted as dropped."""
 
+    __slots__ = ("_whole", "edition")
+
     def __init__(self, edition: str = "2007") -> None:
         super().__init__()
         self.edition = edition
+        self._whole: Frame | None = None
+        """A frame that came in a segment of its own."""
+
+    def receive(self, data: bytes) -> None:
+        """Take the next bytes. Mostly they are one whole frame, which needs no buffer."""
+        if not self._buffer and self._whole is None:
+            raw = data.lstrip(WAKE_UPS)
+            if (
+                len(raw) >= SHORTEST
+                and raw[0] == START == raw[7]
+                and len(raw) == SHORTEST + raw[9]
+                and raw[-1] == END
+                and not (sum(raw) - 2 * raw[-2] - END) & 0xFF
+            ):
+                self._whole = Frame(raw, self.edition)
+                return
+        self._buffer += data
+
+    def next_frame(self) -> Frame | None:
+        """The next complete frame, or None."""
+        whole = self._whole
+        if whole is not None:
+            self._whole = None
+            return whole
+        return super().next_frame() if self._buffer else None
+
+    def reset(self) -> None:
+        """Forget what has not been fetched yet."""
+        self._whole = None
+        super().reset()
 
     def find(self, buffer: bytearray) -> tuple[Frame | None, int]:
         """The first frame in ``buffer``, also when an unfinished candidate stands before it."""
         size = len(buffer)
-        if size >= SHORTEST and buffer[0] == START == buffer[7]:  # mostly a frame begins at once
+        if size >= SHORTEST and buffer[0] == START == buffer[7]:  # of glued ones each begins at once
             end = SHORTEST + buffer[9]
             if end <= size and buffer[end - 1] == END:
                 raw = bytes(buffer[:end])

@@ -23,7 +23,7 @@ from meterhub.devices.profile import Profile
 from meterhub.devices.states import Estate
 from meterhub.errors import NoAnswer
 from meterhub.field.collector import Collector
-from meterhub.field.figures import Figures
+from meterhub.field.figures import ANSWERS, BUSY_S, TRIES, Figures
 from meterhub.field.line import Line, LineConfig
 from meterhub.field.link import CollectorConfig
 from meterhub.field.trace import Trace
@@ -266,7 +266,8 @@ def lines(clock: Clock) -> dict[str, Line]:
     made = {}
     for name in ("c1-a", "c2-a", "c3-a"):
         figures, trace = Figures(0.0), Trace(clock)
-        figures.tries, figures.answers, figures.busy_s = 1240, 1233, 21.0
+        for place, number in ((TRIES, 1240), (ANSWERS, 1233), (BUSY_S, 21.0)):
+            figures.counts[place] = number
         now = clock.monotonic()
         request = bytes.fromhex("FEFEFEFE68000000002620681104333433337A16")
         answer = bytes.fromhex("FEFEFEFE680000000026206891083334333356C34533AB16")
