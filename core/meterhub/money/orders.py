@@ -15,6 +15,7 @@ from meterhub.store.engine import Row, Transaction
 if TYPE_CHECKING:
     from random import Random
 
+DAY_MS = 86_400_000
 MAX_KEY = 255
 UNPAID_MOST = 20
 """Orders of one account that may wait to be paid: the page is open to everybody, and must not fill the books.
@@ -36,8 +37,13 @@ class Wish:
 
 
 def new_number(prefix: str, random: Random, now_ms: int) -> str:
-    """``E20261124`` and 16 hex digits by chance: nobody guesses it, and both big companies take it."""
-    return f"{prefix}{utc(now_ms):%Y%m%d}{random.getrandbits(64):016x}"
+    """``E20261124``, 5 hex digits of the time of day, and 16 by chance: nobody guesses it.
+
+    Those that are made one after the other stand side by side in every index, so that a commit touches few pages.
+    With two digits for an attempt it has 32 characters, which is the most that WeChat takes.
+    """
+    moment = (now_ms % DAY_MS << 20) // DAY_MS
+    return f"{prefix}{utc(now_ms):%Y%m%d}{moment:05x}{random.getrandbits(64):016x}"
 
 
 def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: int) -> Row:
@@ -46,11 +52,12 @@ def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: i
     Raises ``NotFound``, ``TooMany``, ``BadInput`` for amounts out of range, ``Conflict`` for a key used for another
     amount or an account that takes no more orders.
     """
-    account = account_of(tx, wish.account)
+    asked = {"account": wish.account, "client_key": wish.key, "by": wish.by, "now_ms": now_ms}
+    account = _found(tx.one("money.account_for_order", asked), "account", wish.account)
     if not 0 < len(wish.key) <= MAX_KEY:
         raise BadInput(f"an order needs a key of 1 to {MAX_KEY} characters")
-    known = tx.one("money.order_by_key", {"account": wish.account, "client_key": wish.key})
-    if known is not None:
+    if account["known_no"] is not None:
+        known = order_of(tx, account["known_no"])
         if known["amount_fen"] != wish.amount_fen:
             raise Conflict("the key was used for another amount", where=known["no"], hint="use a new key")
         return known
@@ -59,27 +66,32 @@ def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: i
         raise BadInput(f"the least that can be paid is {yuan(policy.least_fen)}")
     if account["state"] != "open":
         raise Conflict("the account is being closed and takes no more orders", where=wish.account)
-    unpaid = tx.one("money.unpaid", {"account": wish.account, "by": wish.by, "now_ms": now_ms})
-    if unpaid is not None and unpaid["n"] >= UNPAID_MOST:
+    if account["unpaid"] >= UNPAID_MOST:
         raise TooMany(
             "too many orders of this account wait to be paid", where=wish.account, hint="pay one of them first"
         )
-    tx.insert("orders", _row(account, wish, no, now_ms, now_ms + policy.expiry_s * 1000))
-    return order_of(tx, no)
+    order = _row(account, wish, no, now_ms, now_ms + policy.expiry_s * 1000)
+    tx.insert("orders", order)
+    return order
 
 
 def _row(account: Row, wish: Wish, no: str, now_ms: int, expires_ms: int) -> Row:
-    place = {name: account[name] for name in ("operator", "scope", "meter")}
+    """All columns of the table: reading them back would cost as much as writing them."""
     return {
-        **place,
         "no": no,
-        "account": account["id"],
+        "operator": account["operator"],
+        "scope": account["scope"],
+        "account": wish.account,
+        "meter": account["meter"],
         "amount_fen": wish.amount_fen,
         "state": "created",
         "client_key": wish.key,
         "created_by": wish.by,
         "created_ms": now_ms,
         "expires_ms": expires_ms,
+        "paid_ms": None,
+        "done_ms": None,
+        "prints": 0,
     }
 
 

@@ -31,6 +31,8 @@ SECOND_MS = 1000
 PARKED_MS = 253_402_300_799_000
 """The end of the year 9999: until a person has acted."""
 
+_as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +100,7 @@ class Outbox:
         state = "waiting" if kind in self._handlers else "no_way"
         row = {"kind": kind, "key": key, "lane": f"{kind}/{lane}", "state": state, "operator": operator}
         due_ms = _due_ms(now_ms, after_s)
-        content = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+        content = _as_json(payload)
         if not tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms}):
             return False
         if state == "waiting":

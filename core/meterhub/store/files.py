@@ -38,6 +38,9 @@ def connect(path: Path, *, synchronous: str = "FULL", query_only: bool = False) 
         # INSERT OR REPLACE must not slip past the guards of the audit.
         conn.execute("PRAGMA recursive_triggers = ON")
         conn.execute("PRAGMA cache_size = -8000")
+        if not query_only:
+            # What a savepoint may have to restore is kept in memory: by default SQLite writes it to a temporary file.
+            conn.execute("PRAGMA temp_store = MEMORY")
         conn.execute(f"PRAGMA query_only = {int(query_only)}")
     except sqlite3.Error as error:
         conn.close()

@@ -36,6 +36,8 @@ READERS = 3
 GRACE_SLOTS = 1
 """Quarter hours that one stays open after its end, for readings that come a little late."""
 STALE_AT_ONCE = 200
+CHECKPOINT_ROWS = {HUB: 1_500, READINGS: 200_000}
+"""Rows changed between two checkpoints: up to 30 MB of the log when each is committed by itself."""
 
 
 class SqliteStore(Store):
@@ -77,7 +79,7 @@ class SqliteStore(Store):
         with clock.outside():
             await asyncio.get_running_loop().run_in_executor(store._readers, store._start, data_dir, beside)
         store._writers = {
-            name: cls._writer_type(store._paths[name], conn, clock) for name, conn in store._fresh.items()
+            name: cls._writer_type(store._paths[name], conn, clock, CHECKPOINT_ROWS[name]) for name, conn in store._fresh.items()
         }
         return store
 

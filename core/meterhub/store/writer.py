@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from meterhub.clock import Clock
 from meterhub.errors import MeterHubError, StoreError
+from meterhub.store.checkpoints import LOG_PAGES, Checkpoints
 from meterhub.store.faults import translate
 
 T = TypeVar("T")
@@ -51,8 +52,9 @@ class Job:
 class Writer:
     """Owns the writing connection of one file. Create and close it on the loop."""
 
-    def __init__(self, path: Path, conn: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, path: Path, conn: sqlite3.Connection, clock: Clock, checkpoint_rows: int) -> None:
         self._path = path
+        self._checkpoint_rows = checkpoint_rows
         self._conn = conn
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -94,8 +96,11 @@ class Writer:
 
     def _work(self) -> None:
         """The thread: take what there is until the empty job that ends it."""
+        self._conn.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        checkpoints = Checkpoints(self._path, self._checkpoint_rows)
         while self._take():
-            continue
+            checkpoints.note(self._conn.total_changes)
+        checkpoints.close()
         self._conn.close()
         self._tell(self._ended.set_result, None)
 

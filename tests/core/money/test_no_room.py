@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meterhub.errors import StoreError
+from meterhub.money.orders import UNPAID_MOST
 
 MANY = 1_000_000
 
@@ -54,7 +55,10 @@ async def told(till, attempts):
 async def started(till, count):
     """Payments that the payers have made and nobody told of yet."""
     await till.account()
-    attempts = [await till.start(await till.order(key=f"k{number}")) for number in range(count)]
+    attempts = []
+    for number in range(count):
+        # One visitor may let twenty orders wait.
+        attempts.append(await till.start(await till.order(key=f"k{number}", by=f"visitor {number // UNPAID_MOST}")))
     for no in attempts:
         till.company.pay(no, till.clock.now())
     return attempts
@@ -67,7 +71,7 @@ async def all_credited(till, attempts):
 
 
 async def test_on_a_full_disk_what_was_acknowledged_is_kept_and_the_rest_comes_again(till):
-    attempts = await started(till, 20)
+    attempts = await started(till, 3 * UNPAID_MOST)  # there is room for some in pages that are not full
     await fill(till)
     taken, words = await told(till, attempts)
     asked = len(till.meters.asked)

@@ -67,8 +67,8 @@ class Till:
         opening = Opening(meter, "main", "main/main", mode, f"link-{meter}", "user:anna")
         return await self.money.counter.open_account(opening)
 
-    async def order(self, account="a-101-1", fen=5000, key="k1"):
-        return await self.money.order(Wish(account, fen, key, "tenant"))
+    async def order(self, account="a-101-1", fen=5000, key="k1", by="tenant"):
+        return await self.money.order(Wish(account, fen, key, by))
 
     async def start(self, order, way="qr"):
         """Open a payment; returns the attempt's number."""

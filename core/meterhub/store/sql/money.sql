@@ -14,14 +14,14 @@ select count(*) as n from money_accounts where meter = :meter;
 -- One order.
 select * from orders where no = :no;
 
--- name: money.order_by_key
--- The order that holds a client's key.
-select * from orders where account = :account and client_key = :client_key;
-
--- name: money.unpaid
--- How many orders that one kind of visitor made for an account wait to be paid; the account's own index is used.
-select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0) as n
-from orders where account = :account and created_by = :by;
+-- name: money.account_for_order
+-- What a new order needs of its account, the order that holds a client's key, and how many orders that one kind of
+-- visitor made for it wait to be paid; the account's own index is used.
+select operator, scope, meter, state,
+    (select no from orders where account = a.id and client_key = :client_key) as known_no,
+    (select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0)
+        from orders where account = a.id and created_by = :by) as unpaid
+from money_accounts a where a.id = :account;
 
 -- name: money.balance_told
 -- What the meter of an account said after its last credit or refund.
