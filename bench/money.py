@@ -3,9 +3,10 @@
     python bench/money.py [SECONDS]
 
 An order is one transaction of the real room of money: order, outbox row, unique keys. A settled payment is one too:
-payment, ledger lines, balances, order, delivery, outbox. Last, 300 orders a second come at even intervals while
-150,000 readings a second are stored in the other file by the same process: how long one takes, against how long it
-takes to append and flush 4 KiB with nothing else at work.
+payment, ledger lines, balances, order, delivery, outbox. Last, 300 orders a second come at even intervals from another
+process while 150,000 readings a second, of 10,000 meters with eight quantities, are stored in the other file by the
+same process: how long one takes from its moment on, against how long it takes to append and flush 4 KiB with nothing
+else at work, as fast as it goes. The same 300 times a second is shown beside: a disk that was idle takes longer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from pathlib import Path
+
+import uvloop
 
 from meterhub.clock import Clock
 from meterhub.money.accounts import Opening
@@ -32,19 +35,21 @@ from meterhub.money.states import Mode
 from meterhub.store.sqlite import SqliteStore
 
 AT_ONCE = 256
-ACCOUNTS = 3_000
+ACCOUNTS = 10_000
 """Each takes few orders that wait to be paid."""
 WHO = ("acme", "M1", "court")
 
 
-PACE, READINGS_PER_S, BATCH = 300, 150_000, 1_000
+PACE, READINGS_PER_S, BATCH, SERIES = 300, 150_000, 1_000, 80_000
 
 
-def flushes(folder: Path, seconds: float) -> list[float]:
-    """How long it takes to append 4 KiB and flush them, one after the other; sorted."""
+def flushes(folder: Path, seconds: float, pace: int = 0) -> list[float]:
+    """How long it takes to append 4 KiB and flush them, so many a second or one after the other; sorted."""
     found, began = [], time.perf_counter()
     with (folder / "floor").open("wb") as file:
         while time.perf_counter() - began < seconds:
+            if pace:
+                time.sleep(max(0.0, began + len(found) / pace - time.perf_counter()))
             start = time.perf_counter()
             file.write(b"x" * 4096)
             file.flush()
@@ -58,28 +63,43 @@ def p99_ms(times: list[float]) -> float:
     return sorted(times)[int(0.99 * len(times))] * 1000
 
 
+def call(seconds: float) -> None:
+    """The other process: say at even intervals that an order comes, and when its moment was."""
+    began = time.perf_counter_ns()
+    for number in range(int(seconds * PACE)):
+        moment = began + number * 1_000_000_000 // PACE
+        time.sleep(max(0.0, (moment - time.perf_counter_ns()) / 1e9))
+        os.write(1, moment.to_bytes(8, "little"))
+
+
 async def paced(do: Callable[[int], Awaitable[object]], seconds: float) -> list[float]:
     """Begin ``PACE`` calls a second, whether those before are over or not; how long each took from its moment on."""
     found: list[float] = []
-    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "--call", str(seconds), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
 
-    async def one(number: int) -> None:
-        moment = began + number / PACE
-        await asyncio.sleep(max(0.0, moment - time.perf_counter()))
+    async def one(number: int, moment: int) -> None:
         await do(number)
-        found.append(time.perf_counter() - moment)
+        found.append((time.perf_counter_ns() - moment) / 1e9)
 
-    await asyncio.gather(*(one(number) for number in range(int(seconds * PACE))))
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(seconds * PACE)):
+            moment = int.from_bytes(await process.stdout.readexactly(8), "little")
+            group.create_task(one(number, moment))
+    await process.wait()
     return found
 
 
 async def ingest(store: SqliteStore, stop: asyncio.Event) -> int:
-    """Store readings at their pace until told to stop; returns how many were committed."""
-    numbers = list((await store.series(f"m{number}.energy" for number in range(BATCH))).values())
-    began, now_ms, done = time.perf_counter(), Clock().now(), 0
+    """Store readings at their pace until told to stop, meter after meter; returns how many were committed."""
+    numbers = list((await store.series(f"m{number // 8}.q{number % 8}" for number in range(SERIES))).values())
+    began, clock, done = time.perf_counter(), Clock(), 0
     while not stop.is_set():
         await asyncio.sleep(max(0.0, began + done / READINGS_PER_S - time.perf_counter()))
-        await store.record([(one, now_ms + done, done, 0) for one in numbers])
+        now_ms, at = clock.now(), done % SERIES
+        await store.record([(one, now_ms, done, 0) for one in numbers[at : at + BATCH]])
         done += BATCH
     return done
 
@@ -129,7 +149,7 @@ async def main(seconds: float) -> None:
             statement = PaymentStatement(f"{no}00", PaymentState.PAID, 5000, f"T{no}")
             await money.settle(Evidence(*WHO, Source.NOTICE, statement))
 
-        alone = flushes(folder, seconds)
+        alone, idle = flushes(folder, seconds), flushes(folder, seconds, PACE)
         floor = len(alone) / sum(alone)
         one = await rate(order, 1, seconds)
         many = await rate(order, AT_ONCE, seconds)
@@ -146,10 +166,14 @@ async def main(seconds: float) -> None:
     print(f"orders, {AT_ONCE} at once           {many:9.0f} /s   {many / one:5.1f} x sequential (goal >= 6)")
     print(f"order, attempt and settlement {settled:9.0f} /s   {AT_ONCE} at once")
     print(f"append and flush, alone   p99 {p99_ms(alone):9.2f} ms")
+    print(f"... {PACE} a second, alone   p99 {p99_ms(idle):9.2f} ms")
     print(f"{PACE} orders/s alone      p99 {p99_ms(quiet):9.2f} ms")
     ratio = p99_ms(beside) / p99_ms(alone)
     print(f"... {readings:6.0f} readings/s    p99 {p99_ms(beside):9.2f} ms  {ratio:5.1f} x the flush  (goal <= 10)")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))
+    if sys.argv[1:2] == ["--call"]:
+        call(float(sys.argv[2]))
+    else:
+        uvloop.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))

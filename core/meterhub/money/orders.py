@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meterhub.clock import utc
@@ -43,7 +44,12 @@ def new_number(prefix: str, random: Random, now_ms: int) -> str:
     With two digits for an attempt it has 32 characters, which is the most that WeChat takes.
     """
     moment = (now_ms % DAY_MS << 20) // DAY_MS
-    return f"{prefix}{utc(now_ms):%Y%m%d}{moment:05x}{random.getrandbits(64):016x}"
+    return f"{prefix}{_date(now_ms // DAY_MS)}{moment:05x}{random.getrandbits(64):016x}"
+
+
+@lru_cache(maxsize=8)
+def _date(day: int) -> str:
+    return f"{utc(day * DAY_MS):%Y%m%d}"
 
 
 def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: int) -> Row:

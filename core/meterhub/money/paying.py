@@ -10,12 +10,12 @@ from meterhub.errors import ConfigError, NotFound, ProviderError, ProviderRefuse
 from meterhub.money import cases
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.merchants import Merchant, Merchants
-from meterhub.money.orders import create_attempt, order_of
+from meterhub.money.orders import create_attempt
 from meterhub.money.outbox import DONE, Again, Outbox
 from meterhub.money.provider import Attempt, Checkout, PaymentRequest
-from meterhub.money.settle import EXPIRE, WATCH, Settling
+from meterhub.money.settle import WATCH, Settling
 from meterhub.money.statements import PaymentState, PaymentStatement
-from meterhub.money.states import OPEN_ATTEMPTS, AttemptState, OrderState, move_order
+from meterhub.money.states import OPEN_ATTEMPTS, AttemptState
 from meterhub.store.engine import Row, Store, Transaction
 
 FINAL = (PaymentState.PAID, PaymentState.CLOSED)
@@ -49,7 +49,6 @@ class Paying:
         self._outbox = outbox
         self._public_url = public_url.rstrip("/")
         outbox.handle(WATCH, self.watch)
-        outbox.handle(EXPIRE, self.expire)
 
     async def open(self, order_no: str, merchant: Merchant, way: str, subject: str, browser: Browser) -> Checkout:
         """What the payer's page has to show. An attempt that is open for the same way is opened again, not twice.
@@ -93,21 +92,6 @@ class Paying:
         wait_s = ASKING_S[min(row["tries"] + 1, len(ASKING_S) - 1)]
         left_s = (attempt["expires_ms"] - self._clock.now()) / 1000
         return Again(min(wait_s, left_s) if left_s > 0 else wait_s)
-
-    async def expire(self, row: Row) -> Again | None:
-        """End an order whose time is over, once none of its attempts can be paid any more."""
-        now_ms = self._clock.now()
-
-        def write(tx: Transaction) -> Again:
-            order = order_of(tx, row["key"])
-            if order["state"] in (OrderState.CREATED, OrderState.PAYING):
-                if tx.one("money.attempts_open", {"order_no": order["no"]}) is not None:
-                    return Again(60, "a payment of it may still come")
-                move_order(tx, order, OrderState.EXPIRED, done_ms=now_ms)
-            self._outbox.finish(tx, EXPIRE, row["key"])
-            return DONE
-
-        return await self._store.transact(write)
 
     async def look_now(self, order_no: str) -> None:
         """The payer says it is paid: ask the company at once."""

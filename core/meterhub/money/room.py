@@ -18,6 +18,7 @@ from meterhub.money.bills import Bills
 from meterhub.money.counter import Counter, Note
 from meterhub.money.delivery import Deliveries
 from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.expiry import Expiry
 from meterhub.money.follow import DELIVERY
 from meterhub.money.merchants import Merchants
 from meterhub.money.orders import Wish, create_order, new_number
@@ -28,15 +29,12 @@ from meterhub.money.proof import Prover
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub.money.refunding import Refunding
 from meterhub.money.seal import Seal
-from meterhub.money.settle import EXPIRE, Settling
+from meterhub.money.settle import Settling
 from meterhub.money.supply import Supply
 from meterhub.money.switching import Switching
 from meterhub.store.engine import Row, Store, Transaction
 
 T = TypeVar("T")
-
-EXPIRE_AFTER_S = 30
-"""An order is ended a little after its time, when its attempts have been closed at the company."""
 
 
 def _nobody_knows(meter: str) -> int | None:
@@ -76,6 +74,7 @@ class Money:
         parts = (store, clock, outside.merchants, self._settling, self.outbox, outside.public_url)
         self.paying = Paying(*parts)
         self.refunding = Refunding(*parts)
+        self._expiry = Expiry(store, clock, self.outbox)
         switching = Switching(policy, clock, outside.zone, outside.answered)
         self.supply = Supply(store, clock, outside.ask, self.outbox, switching)
         bills = Bills(store, clock, self._settling, policy.operator)
@@ -107,12 +106,11 @@ class Money:
         """Create an order, or find the one that holds the wish's key; see ``orders.create_order``."""
         now_ms = self._clock.now()
         no = new_number("E", self._clock.random, now_ms)
+        expires_ms = now_ms + self.policy.expiry_s * 1000
 
         def write(tx: Transaction) -> Row:
-            order = create_order(tx, wish, no, self.policy, now_ms)
-            after_s = self.policy.expiry_s + EXPIRE_AFTER_S
-            self.outbox.put(tx, EXPIRE, order["no"], order["no"], {}, operator=order["operator"], after_s=after_s)
-            return order
+            self._expiry.keep(tx, expires_ms, now_ms, self.policy.operator)
+            return create_order(tx, wish, no, self.policy, now_ms)
 
         return await self.transact(write)
 

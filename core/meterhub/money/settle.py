@@ -19,8 +19,8 @@ from meterhub.money.statements import PaymentState, PaymentStatement
 from meterhub.money.states import OPEN_ATTEMPTS, AttemptState, OrderState, move_order
 from meterhub.store.engine import Row, Transaction
 
-WATCH, EXPIRE = "watch", "expire"
-"""Outbox kinds: ask about an attempt; end an order whose time is over. Both are done when the end is known."""
+WATCH = "watch"
+"""Outbox kind: ask about an attempt, until its end is known."""
 
 
 class Settling:
@@ -72,7 +72,6 @@ class Settling:
         if kind == "first":
             books.paid(payment, account)
             move_order(tx, order, OrderState.PAID, paid_ms=payment["paid_ms"])
-            self._outbox.finish(tx, EXPIRE, order["no"])
             follow(tx, payment, account, books, self._outbox)
         else:
             books.paid(payment, None)

@@ -79,7 +79,8 @@ class SqliteStore(Store):
         with clock.outside():
             await asyncio.get_running_loop().run_in_executor(store._readers, store._start, data_dir, beside)
         store._writers = {
-            name: cls._writer_type(store._paths[name], conn, clock, CHECKPOINT_ROWS[name]) for name, conn in store._fresh.items()
+            name: cls._writer_type(store._paths[name], conn, clock, CHECKPOINT_ROWS[name])
+            for name, conn in store._fresh.items()
         }
         return store
 

@@ -78,13 +78,16 @@ class Writer:
 
         What ``fn`` has added to ``after`` is called after the commit, even if whoever waits here has gone.
         """
-        async with self._room:
+        await self._room.acquire()
+        try:
             if self._closed:
                 raise StoreError("the store is closed", where=str(self._path))
             future: asyncio.Future[T] = self._loop.create_future()
             self._put(Job(fn, future, after))
             with self._clock.outside():
                 return await future
+        finally:
+            self._room.release()
 
     async def close(self) -> None:
         """Finish the queue, close the connection and wait for the thread's end."""

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 
 import pytest
+
 from meterhub.store.checkpoints import Checkpoints
 from meterhub.store.files import connect
 

@@ -23,6 +23,17 @@ select operator, scope, meter, state,
         from orders where account = a.id and created_by = :by) as unpaid
 from money_accounts a where a.id = :account;
 
+-- name: money.expire
+-- End orders whose time is over and of which no attempt may still be paid, or was.
+update orders set state = 'expired', done_ms = :now_ms where no in (
+    select no from orders o where state in ('created', 'paying') and expires_ms < :to_ms and not exists (
+        select 1 from attempts where order_no = o.no and state in ('new', 'pending', 'unknown', 'success'))
+    limit :most);
+
+-- name: money.not_expired
+-- An order whose time is over and that may still be paid.
+select no from orders where state in ('created', 'paying') and expires_ms >= :from_ms and expires_ms < :to_ms limit 1;
+
 -- name: money.balance_told
 -- What the meter of an account said after its last credit or refund.
 select balance_after, confirmed_ms from deliveries
@@ -52,10 +63,6 @@ where no = :no and state in ('new', 'pending', 'unknown');
 -- name: money.attempts_of_order
 -- The attempts of an order, oldest first.
 select * from attempts where order_no = :order_no order by created_ms, no;
-
--- name: money.attempts_open
--- Attempts of an order that may still be paid, or were.
-select no from attempts where order_no = :order_no and state in ('new', 'pending', 'unknown', 'success') limit 1;
 
 -- name: money.payment_by_transaction
 -- The payment that a company's transaction is.
