@@ -7,6 +7,7 @@ what a company has been paid and what a meter has been credited is known for sur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 import sqlite3
@@ -162,7 +163,8 @@ class Court(House):
 
         async def called(reader, writer):
             meter = (await reader.read(64)).decode()[:5]
-            told[meter] = sorted([one async for one in _records(reader, writer, meter[2:])])
+            with contextlib.suppress(asyncio.IncompleteReadError):  # it hung up, and calls again
+                told[meter] = sorted([one async for one in _records(reader, writer, meter[2:])])
             writer.close()
             if set(told) == set(self.meters):
                 done.set()
@@ -179,7 +181,10 @@ async def _records(reader, writer, address):
     for back in range(1, 255):
         writer.write(encode_read(address.zfill(12), f"03330F{back:02X}"))
         while (frame := codec.next_frame()) is None:
-            codec.receive(await reader.read(512))
+            data = await reader.read(512)
+            if not data:
+                raise asyncio.IncompleteReadError(data, None)
+            codec.receive(data)
         if frame.refused:
             return
         record = frame.payload  # when (5 bytes), count (2), amount (4), before, after, total; BCD, low byte first
