@@ -92,9 +92,8 @@ async def paced(do: Callable[[int], Awaitable[object]], seconds: float) -> list[
     return found
 
 
-async def ingest(store: SqliteStore, stop: asyncio.Event) -> int:
+async def ingest(store: SqliteStore, numbers: list[int], stop: asyncio.Event) -> int:
     """Store readings at their pace until told to stop, meter after meter; returns how many were committed."""
-    numbers = list((await store.series(f"m{number // 8}.q{number % 8}" for number in range(SERIES))).values())
     began, clock, done = time.perf_counter(), Clock(), 0
     while not stop.is_set():
         await asyncio.sleep(max(0.0, began + done / READINGS_PER_S - time.perf_counter()))
@@ -155,8 +154,9 @@ async def main(seconds: float) -> None:
         many = await rate(order, AT_ONCE, seconds)
         settled = await rate(paid, AT_ONCE, seconds)
         quiet = await paced(order, seconds)
-        stop = asyncio.Event()
-        storing, began = asyncio.ensure_future(ingest(store, stop)), time.perf_counter()
+        series = await store.series(f"m{number // 8}.q{number % 8}" for number in range(SERIES))
+        stop, began = asyncio.Event(), time.perf_counter()
+        storing = asyncio.ensure_future(ingest(store, list(series.values()), stop))
         beside = await paced(order, seconds)
         stop.set()
         readings = await storing / (time.perf_counter() - began)
