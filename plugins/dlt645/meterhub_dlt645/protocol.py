@@ -13,6 +13,7 @@ from meterhub.errors import BadFrame, BadInput
 from meterhub.field.dialogue import CommandReply, Dialogue, PollReport
 from meterhub.field.protocol import Meter, Protocol, ProtocolType, SimulatedMeter
 from meterhub_dlt645 import addressing, forward, prepaid, prices, registers, service
+from meterhub_dlt645.blocks import Blocks
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.codec import Dlt645Codec
 from meterhub_dlt645.commands import CLOSED_AFTER, HOLD_CODES, hold, switch, write
@@ -23,7 +24,7 @@ from meterhub_dlt645.frame import Frame, decode_frame
 from meterhub_dlt645.points import POINT_SCHEMA, Point, compile_point
 from meterhub_dlt645.probe import probe
 from meterhub_dlt645.purse import PURSES
-from meterhub_dlt645.reading import NO_BLOCKS, Group, plan, read_groups
+from meterhub_dlt645.reading import Group, plan, read_groups
 from meterhub_dlt645.signer import SIGNERS
 
 RELAY_STATE = {"id": "04000503", "bit": 4, "invert": True}
@@ -65,13 +66,13 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {"2007": {**OF_BOTH, **OF_2007, 
 
 
 class Dlt645(Protocol):
-    """One edition of DL/T 645. Remembers for each meter which blocks it refused, for the life of the process."""
+    """One edition of DL/T 645. Learns for each meter which blocks it refuses or does not answer."""
 
     def __init__(self, edition: str, clock: Clock) -> None:
         self.edition = edition
         self._clock = clock
         self._plans: dict[tuple[Any, ...], list[Group]] = {}
-        self._refused: dict[str, frozenset[str]] = {}
+        self._blocks = Blocks()
 
     def codec(self) -> Dlt645Codec:
         """A codec for one stream."""
@@ -87,7 +88,7 @@ class Dlt645(Protocol):
 
     def read(self, meter: Meter, points: Sequence[Point]) -> Dialogue[PollReport]:
         """Read blocks where several of their items are wanted, unless the option ``blocks`` is off."""
-        refused = self._refused.get(meter.id, NO_BLOCKS)
+        refused = self._blocks.refused(meter.id)
         blocks = meter.options.get("blocks", True)
         key = (blocks, refused, *points)
         groups = self._plans.get(key)
@@ -95,7 +96,7 @@ class Dlt645(Protocol):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
             groups = self._plans[key] = plan(points, blocks, refused)
-        return read_groups(Talk(meter, self.edition), groups, self._refused)
+        return read_groups(Talk(meter, self.edition), groups, self._blocks)
 
     def command(self, meter: Meter, name: str, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
         """Any action on a meter: reading and writing by name, the relay, service, money."""

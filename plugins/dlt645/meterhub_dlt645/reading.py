@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from meterhub.errors import BadFrame, LinkDown, MeterHubError, NoAnswer, Refused
 from meterhub.field.dialogue import Dialogue, PollReport
+from meterhub_dlt645.blocks import NO_BLOCKS, Blocks
 from meterhub_dlt645.exchange import Talk, read_data
 from meterhub_dlt645.points import Point
 
@@ -14,7 +15,6 @@ Place: TypeAlias = tuple[int, Point, int]
 """Index in the list that was asked for, the point, and where its bytes stand in the data."""
 WORTH_A_BLOCK = 2
 """So many items of a block are read as one."""
-NO_BLOCKS: frozenset[str] = frozenset()
 SILENCES_TO_STOP = 2
 """Exchanges in a row without answer after which the rest of a poll is not tried."""
 
@@ -50,21 +50,34 @@ def plan(points: Sequence[Point], blocks: bool, refused: frozenset[str]) -> list
 
 def singles(group: Group) -> list[Group]:
     """The same points without the block."""
-    groups = plan([point for _, point, _ in group.places], False, frozenset())
+    groups = plan([point for _, point, _ in group.places], False, NO_BLOCKS)
     for one in groups:
         one.places = [(group.places[place][0], point, at) for place, point, at in one.places]
     return groups
 
 
-def read_groups(talk: Talk, groups: Sequence[Group], refused: dict[str, frozenset[str]]) -> Dialogue[PollReport]:
-    """Carry out a plan. Blocks that the meter refuses are noted in ``refused`` under its id, and read singly.
+def single_first(group: Group) -> list[Group]:
+    """Its first point alone, then the block for the others."""
+    first = singles(group)[0]
+    rest = Group(group.identifier, True, group.length)
+    taken = {index for index, _, _ in first.places}
+    rest.places = [place for place in group.places if place[0] not in taken]
+    return [first, rest]
+
+
+def read_groups(talk: Talk, groups: Sequence[Group], blocks: Blocks) -> Dialogue[PollReport]:
+    """Carry out a plan. Blocks that the meter refuses are noted in ``blocks``, and read singly.
 
     A meter that does not answer the first question is not asked again: ``NoAnswer`` passes. Later it costs the rest
-    of the poll, while what came before is reported.
+    of the poll, while what came before is reported. A block without an answer is read singly where the meter answered
+    before, and given up when that happens again; where it did not, the next poll begins with something smaller, so
+    that a meter that is away is asked no more than before.
     """
     report = PollReport()
     waiting = list(groups[::-1])
-    heard, silent = False, 0
+    if waiting and waiting[-1].is_block and blocks.doubtful(talk.where, waiting[-1].identifier):
+        waiting += reversed(single_first(waiting.pop()))
+    heard, silent, unanswered = False, 0, ""
     while waiting:
         group = waiting.pop()
         try:
@@ -72,7 +85,7 @@ def read_groups(talk: Talk, groups: Sequence[Group], refused: dict[str, frozense
         except Refused as error:
             heard = True
             if group.is_block:
-                refused[talk.where] = refused.get(talk.where, NO_BLOCKS) | {group.identifier}
+                blocks.refuse(talk.where, group.identifier)
                 waiting += reversed(singles(group))
             else:
                 _fail(report, group, error)
@@ -80,15 +93,27 @@ def read_groups(talk: Talk, groups: Sequence[Group], refused: dict[str, frozense
             heard = True
             _fail(report, group, error)
         except (NoAnswer, LinkDown) as error:
+            mute = group.is_block and isinstance(error, NoAnswer) and not error.heard
             if not heard:
+                if mute:
+                    blocks.doubt(talk.where, group.identifier)
                 raise
-            _fail(report, group, error)
             silent += 1
+            if mute and silent < SILENCES_TO_STOP:
+                unanswered = group.identifier
+                waiting += reversed(singles(group))
+                continue
+            _fail(report, group, error)
             if isinstance(error, LinkDown) or silent == SILENCES_TO_STOP:
                 while waiting:
                     _fail(report, waiting.pop(), error)
         else:
             heard, silent = True, 0
+            if group.is_block:
+                blocks.answered(talk.where, group.identifier)
+            elif unanswered:
+                blocks.unanswered(talk.where, unanswered)
+                unanswered = ""
             for index, point, at in group.places:
                 report.updated.append((index, *point.take(data, at)))
     return report

@@ -147,8 +147,10 @@ class Twin(Knobs, SimulatedMeter):
         wild = raw[8] in (0x11, 0x12, READ_ADDRESS, 0x15) and 0xAA in raw[1:7]
         return wild and all(one in (0xAA, mine) for one, mine in zip(raw[1:7], self._wire, strict=True))
 
-    def _read(self, frame: Frame) -> Frame:
+    def _read(self, frame: Frame) -> Frame | None:
         identifier = frame.identifier
+        if self.mute_blocks and identifier and "FF" in identifier:
+            return None
         known = identifier and identifier not in self.refuse and not (self.no_blocks and "FF" in identifier)
         data = self.data(identifier, frame.payload) if known and identifier else None
         if data is None or identifier is None:

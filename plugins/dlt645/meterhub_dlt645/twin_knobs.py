@@ -22,6 +22,8 @@ class Knobs:
         """Identifiers that it does not know."""
         self.no_blocks = False
         """Refuses identifiers with FF."""
+        self.mute_blocks = False
+        """Says nothing to identifiers with FF."""
         self.ends_blocks = False
         """AA behind a block."""
         self.event_waits = False

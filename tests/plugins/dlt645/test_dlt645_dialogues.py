@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from dlt645_models import World, meter, protocol
 
@@ -66,6 +68,95 @@ def test_a_refused_block_is_read_singly_and_not_tried_again():
     other = meter(address="000000000162")
     dialogue = speaker.read(other, points)
     assert next(dialogue).frame.identifier == "0001FF00"
+
+
+BLOCK = ("energy_total", "energy_tariff_1", "energy_tariff_2")
+SINGLES = [reply("00010000", "78563412"), reply("00010100", "01000000"), reply("00010200", "02000000")]
+VALUES = [(0, 12345678, "good"), (1, 1, "good"), (2, 2, "good")]
+
+
+def poll(speaker, one, *answers, keys=BLOCK):
+    """What a poll asks, and what it brings: values, or the error."""
+    asked = []
+
+    def noting():
+        dialogue = speaker.read(one, points_of(one, *keys))
+        step = partial(next, dialogue)
+        while True:
+            try:
+                ask = step()
+            except StopIteration as end:
+                return end.value
+            asked.append(ask.frame.identifier)
+            try:
+                answer = yield ask
+            except NoAnswer as error:
+                step = partial(dialogue.throw, error)
+            else:
+                step = partial(dialogue.send, answer)
+
+    try:
+        _, report = rehearse(noting(), answers)
+    except NoAnswer:
+        return asked, None
+    assert not report.failed
+    return asked, sorted(report.updated)
+
+
+def test_a_block_without_an_answer_is_given_up_when_the_meter_answers_all_else():
+    one, speaker, silence = meter(), protocol(), NoAnswer("silence")
+    assert poll(speaker, one, silence) == (["0001FF00"], None)
+    known_away = (["00010000", "0001FF00", "00010100", "00010200"], VALUES)
+    for _ in range(2):
+        assert poll(speaker, one, SINGLES[0], silence, *SINGLES[1:]) == known_away
+    assert poll(speaker, one, *SINGLES) == (["00010000", "00010100", "00010200"], VALUES)
+
+
+def test_a_meter_that_is_away_is_asked_one_question_per_poll_as_ever():
+    one, speaker = meter(), protocol()
+    asked = [poll(speaker, one, NoAnswer("silence"))[0] for _ in range(6)]
+    assert all(len(each) == 1 for each in asked)
+    assert {each[0] for each in asked} == {"0001FF00", "00010000"}
+
+
+def test_a_block_that_was_lost_once_is_read_as_ever_when_the_meter_is_back():
+    one, speaker = meter(), protocol()
+    block = reply("0001FF00", "78563412" + "01000000" + "02000000" + "00000000" * 2)
+    poll(speaker, one, NoAnswer("silence"))
+    assert poll(speaker, one, SINGLES[0], block) == (["00010000", "0001FF00"], VALUES), "each value once"
+    for _ in range(3):
+        poll(speaker, one, NoAnswer("silence"))
+        assert poll(speaker, one, SINGLES[0], block)[1] == VALUES
+    assert poll(speaker, one, block) == (["0001FF00"], VALUES)
+
+
+def test_a_garbled_answer_is_no_silence():
+    one, speaker = meter(), protocol()
+    for _ in range(4):
+        assert poll(speaker, one, NoAnswer("no answer", heard=7)) == (["0001FF00"], None)
+
+
+def test_a_block_after_other_points_is_given_up_too_and_its_values_come_at_once():
+    one, speaker, voltage = meter(), protocol(), reply("02010100", "0022")
+    keys, values = ("voltage", *BLOCK), [(0, 2200, "good"), (1, 12345678, "good"), (2, 1, "good"), (3, 2, "good")]
+    for _ in range(2):
+        asked, brought = poll(speaker, one, voltage, NoAnswer("silence"), *SINGLES, keys=keys)
+        assert brought == values and "0001FF00" in asked
+    asked, brought = poll(speaker, one, voltage, *SINGLES, keys=keys)
+    assert brought == values and "0001FF00" not in asked
+
+
+def test_a_meter_that_goes_away_in_the_middle_says_nothing_about_its_blocks():
+    one, speaker, voltage = meter(), protocol(), reply("02010100", "0022")
+    for _ in range(3):
+        report = rehearse(
+            speaker.read(one, points_of(one, "voltage", *BLOCK)),
+            [voltage, NoAnswer("silence"), NoAnswer("silence")],
+        )[1]
+        assert report.updated == [(0, 2200, "good")] and len(report.failed) == 3
+    dialogue = speaker.read(one, points_of(one, "voltage", *BLOCK))
+    next(dialogue)
+    assert dialogue.send(voltage).frame.identifier == "0001FF00"
 
 
 def test_blocks_can_be_switched_off():
