@@ -67,8 +67,9 @@ class Switching:
         return ""
 
     def _pending(self, figures: Mapping[str, Any], last: Row | None) -> str:
-        waits = last is not None and last["reason"] == PENDING
-        since_ms = last["at_ms"] if last is not None and waits else self.clock.now()
+        since_ms = self.clock.now()
+        if last is not None and last["reason"] == PENDING:
+            since_ms = last["at_ms"]
         return PENDING if figures["paying"] and self.clock.now() - since_ms < PENDING_MOST_MS else ""
 
     def _stale(self, figures: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from test_intervals import timed, times
-from test_refunds import give_back, said, server_order
+from test_refunds import give_back, meter_order, said, server_order
 
 from meterhub.errors import Conflict
 from meterhub.money.evidence import Outcome
@@ -108,3 +108,23 @@ async def test_what_went_wrong_with_one_refund_is_told_of_that_one_alone(till):
         no,
         True,
     )
+
+
+async def test_a_refund_of_credit_from_a_meter_keeps_who_asked_for_it_and_why(till):
+    no = await meter_order(till)
+    await give_back(till, no, 2000, "moved out", meter_gives_back=True)
+    await till.until_quiet()
+    (refund,) = await till.rows("select reason, created_by, amount_fen from refunds")
+    assert refund == {"reason": "moved out", "created_by": "user:anna", "amount_fen": 2000}
+
+
+async def test_one_fen_that_was_taken_out_of_a_meter_is_given_back_first(till):
+    no = await meter_order(till)
+    till.company.fail["refund"] = till.company.fail["query_refund"] = ["before"] * 99
+    await give_back(till, no, 1, meter_gives_back=True)
+    await till.until_quiet()
+    (refund,) = await till.rows("select no from refunds")
+    await said(till, refund["no"], RefundState.CLOSED)
+    with pytest.raises(Conflict, match=r"0\.01 of this order were taken out"):
+        await give_back(till, no, 2000, meter_gives_back=True)
+    assert (await give_back(till, no, 1, meter_gives_back=True))["amount_fen"] == 1
