@@ -75,14 +75,12 @@ class Deliveries:
         if not answer.sent:
             await self._commit(steps.not_sent, delivery, answer.message)
             return Again(wait_s(delivery["tries"]), answer.message)
-        await self._commit(steps.doubt, delivery, answer.message)
-        return None if delivery["counted"] else PARK
+        return await self._commit(steps.doubt, delivery, answer.message)
 
     async def _refused(self, delivery: Row, answer: Answer) -> Again | None:
         """The meter said no. Its count tells whether that is all; without a count nobody can be sure."""
         if not delivery["counted"]:
-            await self._commit(steps.doubt, delivery, answer.message)
-            return PARK
+            return await self._commit(steps.doubt, delivery, answer.message)
         after = await self._balance(delivery)
         if not after.ok:
             await self._commit(steps.doubt, delivery, answer.message)

@@ -61,7 +61,7 @@ async def test_a_late_payment_that_was_applied_is_noted(till):
     await till.notify(no)
     (payment,) = await till.rows("select id from payments")
     await till.money.counter.apply_late(payment["id"], ANNA)
-    assert till.audit[-1] == ("money.apply_late", order["no"], ANNA, {"payment": payment["id"]})
+    assert till.audit[-1] == ("money.apply_late", order["no"], ANNA, {"payment": payment["id"], "reason": ""})
 
 
 async def test_an_account_keeps_what_it_was_opened_with_and_when_it_ended(till):
