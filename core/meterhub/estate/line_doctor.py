@@ -13,7 +13,8 @@ from meterhub.devices.device import Device, Status
 from meterhub.devices.reader import Reader
 from meterhub.devices.states import Estate
 from meterhub.errors import BadFrame
-from meterhub.field.doctor import Finding, Sight, diagnose
+from meterhub.estate.probing import SPEEDS
+from meterhub.field.doctor import Finding, Sight, diagnose, exchanges_of
 from meterhub.field.doctor_words import WORDS
 from meterhub.field.line import Line
 from meterhub.field.protocol import ProtocolType
@@ -80,21 +81,37 @@ class LineDoctor:
             await self._try(meters)
             entries = line.trace.entries()
         names = {one.profile.protocol for one in meters} & set(self._kinds)
-        return diagnose(
+        found = diagnose(
             entries,
             lambda data: self._see(names, data, line.enveloped),
             connected=line.connected,
             baud=line.config.baud,
         )
+        return (found[0].code == "silence" and await self._other_speed(line, meters)) or found
 
-    async def _try(self, meters: Sequence[Device]) -> None:
-        """Ask a few meters one thing each, the silent ones too."""
-        chosen = [one for one in meters if one.status is not Status.DISABLED][:TRIED_METERS]
+    async def _other_speed(self, line: Line, meters: Sequence[Device]) -> list[Finding]:
+        """Does somebody on a silent line answer at another speed? Only where its link can set that."""
+        own = line.config.baud
+        for baud in (one for one in SPEEDS if one != own):
+            if not line.retune(baud):
+                return []
+            try:
+                answered = await self._try(meters, most=2)
+            finally:
+                line.retune(own)
+            if answered:
+                heard = [one for one in exchanges_of(line.trace.entries()) if one.heard][-1]
+                return [Finding("other_speed", {"speed": baud, "baud": own}, heard.heard, heard.ms)]
+        return []
+
+    async def _try(self, meters: Sequence[Device], most: int = TRIED_METERS) -> bool:
+        """Ask a few meters one thing each, the silent ones too; did any of them answer?"""
+        chosen = [one for one in meters if one.status is not Status.DISABLED][:most]
         reads = []
         for one in chosen:
             keys = [entity.definition.key for entity in one.entities if entity.definition.key in one.points][:1]
             reads.append(self._reader.read(one, keys, timeout_s=TRY_S))
-        await asyncio.gather(*reads)
+        return any(poll.error is None for poll in await asyncio.gather(*reads))
 
     def _see(self, names: Iterable[str], data: bytes, enveloped: bool) -> tuple[list[Sight], bytes]:
         """The valid frames of these protocols; what an envelope adds is no noise."""

@@ -113,16 +113,18 @@ class MeterActions:
         self, devices: Sequence[Device], params: Mapping[str, Any], cause: Cause, occasion: Occasion | None = None
     ) -> dict[str, Any]:
         """Read many meters at schedule priority; at an occasion, whoever is missing is asked again until the next."""
+        if self._spawn is None:
+            occasion = None  # nobody to ask again with
         sweep = Sweep(self._reader, self._clock, params.get("entities") or (), cause, occasion)
+        if occasion is not None and self._spawn is not None:
+            self._spawn("catching up", self._catch_up(sweep, occasion))
         await sweep.read(devices)
-        if sweep.complete or occasion is None or self._spawn is None:
-            return sweep.outcome
-        self._spawn("catching up", self._catch_up(sweep, occasion))
-        return {**sweep.outcome, "open": True}
+        return {**sweep.outcome, "open": True} if sweep.open else sweep.outcome
 
     async def _catch_up(self, sweep: Sweep, occasion: Occasion) -> None:
         await sweep.catch_up()
-        occasion.tell(sweep.outcome)
+        if sweep.open:
+            occasion.tell(sweep.outcome)
 
 
 def _priority(permission: str) -> Priority:

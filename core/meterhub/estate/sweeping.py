@@ -40,12 +40,11 @@ class Sweep:
         self._cause = cause
         self._occasion = occasion
         self._asked = 0
+        self._first_round = True
+        self._catching_up = occasion is not None
+        self.open = False
+        """Was an outcome told that is not the last word?"""
         self._missing: dict[str, tuple[Device, Poll]] = {}
-
-    @property
-    def complete(self) -> bool:
-        """Has every meter said all that it was asked?"""
-        return not self._missing
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -65,15 +64,20 @@ class Sweep:
         """Read all of them; every line works through its own in parallel."""
         self._asked = len(devices)
         await self._round(devices, Priority.SCHEDULED, DEADLINE_S)
+        self._first_round = False
+        self.open = self._catching_up and bool(self._missing)
 
     async def catch_up(self) -> None:
-        """Until all are read or it is time for the next sweep: ask again, and at once whose line is back."""
+        """Until all are read or it is time for the next sweep: ask again, and at once whose line is back.
+
+        Runs beside ``read``: one slow line keeps nobody else from being asked again.
+        """
         assert self._occasion is not None
         clock = self._clock
         until_s = clock.monotonic() + min(self._occasion.next_ms - clock.now(), LONGEST_S * 1000) / 1000 - LOOK_S
         pause_s = FIRST_PAUSE_S
         again_s = clock.monotonic() + pause_s
-        while self._missing and clock.monotonic() + LOOK_S < until_s:
+        while (self._missing or self._first_round) and clock.monotonic() + LOOK_S < until_s:
             await clock.sleep(LOOK_S)
             everybody = clock.monotonic() >= again_s
             ready = [device for device, poll in self._missing.values() if self._worth(device, poll, everybody)]
@@ -82,6 +86,7 @@ class Sweep:
             if everybody:
                 pause_s *= 2
                 again_s = clock.monotonic() + pause_s
+        self._catching_up = False
 
     def _worth(self, device: Device, poll: Poll, everybody: bool) -> bool:
         """Is this the moment to ask a meter again?"""

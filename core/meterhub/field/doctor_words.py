@@ -21,6 +21,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         mark("The collector is connected, but nothing at all comes from the line: %(asked)d requests, no byte."),
         mark("Look for A and B exchanged, a cut wire, a line without power, or a wrong speed at the collector."),
     ),
+    "other_speed": (
+        mark("The meters answer at %(speed)d baud, but the line is set to %(baud)d baud."),
+        mark("Set baud: of the line to that speed, or change the speed of the meters."),
+    ),
     "quiet_meters": (
         mark("Others answer on this line, but these meters are silent: %(meters)s."),
         mark("Look at their address, power and wiring; the line itself works."),

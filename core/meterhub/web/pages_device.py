@@ -193,14 +193,15 @@ class DevicePages:
             "total": len(seen),
             "href": f"/{self._site.meters_list}?{urlencode({'q': device.id})}",
             "lines": [
-                {"id": name, "summary": line_summary(lines[name].figures, now_s, texts)}
+                {
+                    "id": name,
+                    "summary": line_summary(lines[name].figures, now_s, texts),
+                    "tiles": _tiles([one for one in seen if one.parent == name], texts),
+                }
                 for name in ids
                 if name in lines
             ],
-            "tiles": [
-                tile(" ".join(one.place[-1:]) or one.id, one.status.value, f"/devices/{one.id}", one.id, texts)
-                for one in seen[:MOST_TILES]
-            ],
+            "tiles": _tiles([one for one in seen if one.parent not in lines], texts),
         }
 
     def _spells(self, spells: Sequence[Spell], now_ms: int, texts: Texts) -> list[dict[str, str]]:
@@ -277,3 +278,11 @@ def _technical(device: Device, texts: Texts) -> list[tuple[str, str]]:
         (texts(mark("Set up in")), device.origin),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _tiles(meters: Sequence[Device], texts: Texts) -> list[dict[str, Any]]:
+    """The meters of a line, as far as there is room."""
+    return [
+        tile(" ".join(one.place[-1:]) or one.id, one.status.value, f"/devices/{one.id}", one.id, texts)
+        for one in meters[:MOST_TILES]
+    ]

@@ -13,7 +13,7 @@ from meterhub.errors import ConfigError, LinkDown
 from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser, Link, LinkFacts, LinkHost
 from meterhub.texts import mark
-from meterhub_serial.port import open_serial
+from meterhub_serial.port import ThreadTransport, open_serial
 from meterhub_serial.schema import port_settings, ports_of
 
 WRITE_LIMIT = 8 * 1024
@@ -111,10 +111,13 @@ class SerialChannel(asyncio.Protocol, Channel):
             user.lost(self.cause)
 
     def set_speed(self, baud: int) -> bool:
-        """A port can change its speed while it is open."""
-        if self._transport is None or self.cause:
+        """A port can change its speed while it is open; of one in raw mode only the serial server itself."""
+        if self._transport is None or self.cause or self.peer.startswith("socket://"):
             return False
-        self._transport.serial.baudrate = baud
+        if isinstance(self._transport, ThreadTransport):
+            self._transport.set_baud(baud)
+        else:
+            self._transport.serial.baudrate = baud
         return True
 
     def pause(self) -> bool:

@@ -95,7 +95,8 @@ class ThreadTransport(asyncio.Transport):
         self._port = port
         self._pending = 0
         self._closing = False
-        self._to_write: list[bytes] = []
+        self._to_write: list[bytes | int] = []
+        """Bytes, and speeds to set before what follows."""
         self._more = threading.Condition()
         loop.call_soon(protocol.connection_made, self)
         for work in (self._read, self._write):
@@ -110,6 +111,12 @@ class ThreadTransport(asyncio.Transport):
         with self._more:
             self._pending += len(data)
             self._to_write.append(bytes(data))
+            self._more.notify()
+
+    def set_baud(self, baud: int) -> None:
+        """Set the speed before what is written from now on: the server is asked for it and has to agree."""
+        with self._more:
+            self._to_write.append(baud)
             self._more.notify()
 
     def abort(self) -> None:
@@ -156,6 +163,9 @@ class ThreadTransport(asyncio.Transport):
                     if self._closing:
                         return
                     data = self._to_write.pop(0)
+                if isinstance(data, int):
+                    self._port.baudrate = data
+                    continue
                 self._port.write(data)
                 with self._more:
                     self._pending -= len(data)

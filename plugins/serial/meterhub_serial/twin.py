@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from meterhub.errors import ConfigError
 from meterhub.field.link import CollectorConfig, wire_key
 from meterhub_serial.schema import ports_of
-from meterhub_serial.telnet import ComPortServer, doubled
+from meterhub_serial.telnet import BAUD, ComPortServer, doubled
 
 
 def _link_terminal(path: str) -> tuple[int, int]:
@@ -70,6 +70,7 @@ class SocketTwin(asyncio.Protocol):
         """The hub's bytes go on the wire."""
         if self._telnet is not None:
             data = self._telnet.receive(data)
+            self._wire.retune(self._telnet.settings.get(BAUD, self._wire.speed))
             assert self._transport is not None
             self._transport.write(bytes(self._telnet.answers))
             self._telnet.answers.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from uart import through
 
 from meterhub.field.doctor import Sight, diagnose
 from meterhub.field.doctor_words import WORDS
@@ -58,33 +59,6 @@ def codes(*exchanges, **more):
     return [one.code for one in judge(*exchanges, **more)]
 
 
-def wave(data, baud, step_s=1e-6 * 20):
-    """The level of the wire over time: start bit, 8 data bits, even parity, stop bit; silence around."""
-    bits = [1] * 20
-    for byte in data:
-        bits += [0, *((byte >> place) & 1 for place in range(8)), byte.bit_count() & 1, 1]
-    bits += [1] * 40
-    per_bit = round(1 / baud / step_s)
-    return [bit for bit in bits for _ in range(per_bit)]
-
-
-def through(data, sent_baud, read_baud, *, bits=8, parity=True, step_s=1e-6 * 20):
-    """What a port set otherwise makes of bytes on the wire; framing errors are given out as they are, as ports do."""
-    level, heard, at = wave(data, sent_baud), bytearray(), 0
-    per_bit = 1 / read_baud / step_s
-    while at < len(level) - 1:
-        if not (level[at] == 1 and level[at + 1] == 0):
-            at += 1
-            continue
-        start = at + 1
-        places = [round(start + (number + 1.5) * per_bit) for number in range(bits)]
-        if places[-1] >= len(level):
-            break
-        heard.append(sum(level[place] << number for number, place in enumerate(places)))
-        at = min(round(start + (bits + 1.5 + parity) * per_bit), len(level) - 1)
-    return bytes(heard)
-
-
 def test_a_line_on_which_everything_is_right():
     assert codes((1, answer(1)), (2, answer(2))) == ["healthy"]
     assert through(answer(1), 2400, 2400) == answer(1)
@@ -128,6 +102,13 @@ def test_a_port_with_seven_data_bits():
     assert heard[:4] == b"\x7e" * 4
     (found, *_) = judge((1, heard), (2, through(answer(2), 2400, 2400, bits=7)))
     assert found.code == "wrong_parity" and found.proof == heard
+
+
+def test_answers_without_their_top_bit_look_like_requests_and_are_none():
+    values = [bytes([0x33 + number, 0x7B, 0x33, 0x33]) for number in range(64)]
+    heard = [through(answer(1, value), 2400, 2400, bits=7) for value in values]
+    assert any(one.direction == "request" for data in heard for one in see(data)[0])
+    assert codes(*((1, data) for data in heard)) == ["wrong_parity"]
 
 
 def test_two_meters_with_one_address_that_answer_one_after_the_other():
@@ -176,6 +157,8 @@ def test_one_spoilt_answer_is_no_noise_and_many_lost_ones_are_said_so():
     assert codes(*((1, answer(1)),) * 6, (1, spoilt), *((1, answer(1)),) * 6) == ["healthy"]
     found = judge(*((1, answer(1)),) * 6, *((1, b""), (1, answer(1))) * 3)
     assert [(one.code, one.values) for one in found] == [("lossy", {"good": 9, "asked": 12})]
+    assert codes((1, answer(1)), (1, b""), (1, answer(1)), (1, b""), (1, answer(1))) == ["lossy"]
+    assert codes((1, answer(1)), (1, b""), (1, answer(1)), (1, answer(1))) == ["healthy"], "too few to judge"
     assert codes(*((1, answer(1)),) * 8, (1, b"")) == ["healthy"], "the newest is still under way"
 
 
@@ -203,6 +186,8 @@ meters:
         (lambda sim: sim.cut("c1-a"), "silence"),
         (lambda sim: sim.faults("c1-a", echo=True), "echo"),
         (lambda sim: sim.hang_up("c1"), "offline"),
+        (lambda sim: sim.silence("a-101", "a-102"), "silence"),
+        (lambda sim: [setattr(one, "only_at", 9600) for one in sim.twins.values()], "other_speed"),
     ],
 )
 async def test_one_command_examines_a_line_and_tries_its_meters(hub, sim, trouble, expected):

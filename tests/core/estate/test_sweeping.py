@@ -30,7 +30,7 @@ def watch():
         slots, ends = {"m-1": [], "m-2": [], "m-3": []}, []
 
         def look(message):
-            if any(one.definition.key == "energy_total" for one in message.changes):
+            if message.device.id in slots and any(one.definition.key == "energy_total" for one in message.changes):
                 slots[message.device.id].append((home.clock.now() // 1000) % 86_400 // SLOT_S)
 
         home.bus.on(StatesChanged, look)
@@ -53,6 +53,22 @@ async def test_meters_behind_a_collector_that_was_away_are_read_when_it_is_back(
     await clock.advance(10)
     assert slots == {"m-1": [1], "m-2": [1], "m-3": [1]}
     assert ends == [{"asked": 3, "answered": 3, "failed": {}}] and home.schedules.last("sweep")[1] == ends[0]
+
+
+async def test_a_slow_line_keeps_nobody_else_from_being_asked_again(hub, sim, clock, watch):
+    slow = [
+        f'  - {{id: s-{one}, line: c2-a, profile: dlt645-2007-single-phase, address: "9{one}"}}' for one in range(90)
+    ]
+    home = await hub(SITE + "\n".join(slow) + "\n" + EVERYTHING)
+    slots, ends = watch(home)
+    sim.hang_up("c1")
+    await clock.advance(SLOT_S + 30)
+    sim.dial_in("c1")
+    await clock.advance(20)
+    assert home.field.lines["c2-a"].waiting > 50, "the first round is under way"
+    assert slots["m-1"] == [1] and slots["m-2"] == [1]
+    await clock.advance(SLOT_S - 60)
+    assert [(one["answered"], one["failed"]) for one in ends] == [(93, {})]
 
 
 async def test_a_meter_that_was_silent_for_a_while_still_fills_its_slot(hub, sim, clock, watch):

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import tty
 
@@ -137,6 +138,7 @@ async def test_a_serial_server_in_raw_mode_works_through_its_url(host):
     host.users[0].channel.send(b"\x68\xff\x00")
     await until(lambda: host.users[0].data == b"\xff\x00\x16")
     assert heard == [b"\x68\xff\x00"]
+    assert not host.users[0].channel.set_speed(9600), "that is set in the server itself"
     await link.close()
     server.close()
 
@@ -176,6 +178,10 @@ async def test_a_serial_server_with_rfc_2217_works_through_its_url(host):
     host.users[0].channel.send(b"\x68\xff\x16")
     await until(lambda: host.users[0].data == b"\x68\xff\x16" * 2)
     assert server.port.baudrate == 115200
+    assert host.users[0].channel.set_speed(9600)
+    host.users[0].channel.send(b"\x10")
+    await until(lambda: host.users[0].data.endswith(b"\x10\x10"))
+    assert server.port.baudrate == 9600
     await link.close()
     assert host.users[0].causes == ["hub_stopped"]
 
@@ -218,6 +224,16 @@ async def test_a_device_cannot_be_slowed_down(host, tmp_path):
     await link.open(host)
     await until(lambda: host.users)
     assert not host.users[0].channel.pause()
+    await link.close()
+
+
+async def test_a_device_changes_its_speed_while_it_is_open(host, tmp_path):
+    far = PtyEnd(tmp_path / "tty")
+    link = make_link(tmp_path / "tty")
+    await link.open(host)
+    await until(lambda: host.users)
+    assert host.users[0].channel.set_speed(9600)
+    assert termios.tcgetattr(far.master)[4:6] == [termios.B9600] * 2
     await link.close()
 
 
