@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TENANT = "tenant"
+"""The id of the actor whoever has the link on a meter's sticker is: commands of the staff go before what it asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:

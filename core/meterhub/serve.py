@@ -146,13 +146,14 @@ async def _live(hub: Hub, port: int, far_end: Site | None, twins: tuple[int, flo
 
 async def _begin(hub: Hub, address: str, seed: int | None) -> None:
     """A newcomer need not wait: open accounts and read all meters as soon as the collectors called, add a past."""
+    fresh = {one.id for one in hub.estate.values() if not one.answered_ms}
     await hub.clock.sleep(FIRST_SWEEP_S)
     for link in await open_accounts(hub):
         sys.stdout.write(f"Pay as a tenant at {address}{link}\n")
         sys.stdout.flush()
     sweep = hub.actions.get("meter.read").many
     if seed is not None:
-        await remember(hub, seed)
+        await remember(hub, seed, fresh)
     if sweep is not None:
         await sweep(hub.select({"all": "meters"}), {}, Cause("start", "demo"), None)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from meterhub.web.tenant_use import main_register
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "process"))
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Mobile Chrome/120"
 
@@ -34,12 +36,19 @@ class Served:
                 opened = await court.act("money.open_account", "a-101", **opening)
                 self.url = f"http://127.0.0.1:{court.ports[0]}"
                 self.link = self.url + opened["link"]
+                await self._remember(court.hub)
                 self.companies = f"http://127.0.0.1:{court.ports[3]}"
                 await court.hub.people.users.add("boss", "a long pass phrase", "owner", by=SYSTEM)
                 self._ready.set()
                 await self._over.wait()
         finally:
             self._ready.set()
+
+    async def _remember(self, hub) -> None:
+        """Two readings of a moment ago, so that there is something to draw."""
+        entity, now_ms = main_register(hub.estate["a-101"]), hub.clock.now()
+        (series,) = (await hub.store.series([entity.id])).values()
+        await hub.store.record([(series, now_ms - 2000, 100, 0), (series, now_ms - 1000, 250, 0)])
 
     def __enter__(self) -> Served:
         self._thread.start()
@@ -197,3 +206,26 @@ def test_a_refund_that_strands_is_decided_on_the_page_of_cases_by_keyboard_on_a_
     expect(page.locator("main")).to_contain_text("Your money was given back.")
     page.goto(f"{court.url}/cases")
     expect(page.locator("main")).to_contain_text("Closed lately")
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "says"), [("zh-CN", "dark", "表计已应答"), ("ja", "light", "応答しました")]
+)
+def test_a_tenant_reads_the_meter_by_keyboard_and_looks_at_the_use_of_a_year(court, phone, language, theme, says):
+    from playwright.sync_api import expect
+
+    page = phone(court.link, language, theme)
+    page.locator("#now button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#now")).to_contain_text(says)
+    expect(page.locator("#now .reading")).to_contain_text("kWh")
+    assert fits(page) and page.url == court.link  # in place, without leaving the page
+    page.locator("#now a").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/use")
+    expect(page.locator("reading-chart")).to_be_visible()
+    assert fits(page)
+    page.click(".seg a >> nth=2")
+    page.wait_for_url("**/use?by=year*")
+    expect(page.locator("#chart-table")).to_contain_text(page.locator(".steps-of b").inner_text())
+    assert fits(page)

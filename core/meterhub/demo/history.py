@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from meterhub.devices.device import Device
@@ -29,13 +30,13 @@ class PastWorld(World):
         return self.at_ms
 
 
-async def remember(hub: Hub, seed: int) -> None:
-    """Give every meter that has no readings yet a week of hourly ones; lets others run after each meter."""
+async def remember(hub: Hub, seed: int, fresh: Container[str]) -> None:
+    """Give the meters that had no readings yet, ``fresh``, a week of hourly ones; lets others run after each meter."""
     world = PastWorld(hub.clock, seed)
     end_ms = hub.clock.now() // STEP_MS * STEP_MS
     for device in list(hub.estate.values()):
         protocol = hub.reader.protocols.get(device.profile.protocol)
-        if device.kind != "meter" or protocol is None or device.answered_ms:
+        if device.kind != "meter" or protocol is None or device.id not in fresh:
             continue
         world.at_ms = end_ms
         twin = protocol.simulate(device, world)

@@ -8,6 +8,8 @@ from meterhub.demo.site import PREPAID_PROFILE
 from meterhub.hub import Hub
 
 MOST = 12
+LIVED_HERE_MS = 400 * 86_400_000
+"""How long ago the tenants of the demo moved in."""
 FIRST_NUMBER = 10
 """Telephone numbers that end in 0001 or 0002 are refused by the played company for messages."""
 SERVER_BLOCK = "c-"
@@ -39,3 +41,6 @@ async def _open(hub: Hub, meter: str, phone: str) -> None:
     )
     if run.done is not None:
         await run.done
+    # Its readings of the past are those of this tenant, so that the page of use has something to show.
+    since = {"opened_ms": hub.clock.now() - LIVED_HERE_MS}
+    await hub.store.transact(lambda tx: tx.update("money_accounts", {"meter": meter}, since))

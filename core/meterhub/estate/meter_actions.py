@@ -8,7 +8,7 @@ from typing import Any
 import voluptuous as vol
 
 from meterhub.actions import Action, Call
-from meterhub.cause import Cause
+from meterhub.cause import TENANT, Cause
 from meterhub.clock import Clock
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Reader, explain
@@ -62,7 +62,8 @@ class MeterActions:
         """Read a meter ahead of scheduled reads; the result holds the values in shown form."""
         device: Device = call.target
         call.sent()
-        poll = await self._reader.read(device, call.params["entities"], priority=Priority.OPERATOR, cause=call.cause)
+        priority = Priority.TENANT if call.actor.id == TENANT else Priority.OPERATOR
+        poll = await self._reader.read(device, call.params["entities"], priority=priority, cause=call.cause)
         explain(poll)
         return {
             "values": {one.definition.key: one.shown for one in poll.updated},

@@ -201,13 +201,14 @@ def setup_pages(app: web.Application, rooms: Rooms) -> Site:
         pages_overview,
         pages_pay,
         pages_proof,
+        pages_use,
     )
 
     site = Site(rooms)
     app.router.add_routes(pages_login.routes(site))
     inside = [one for module in (pages_overview, pages_account, pages_device) for one in module.routes(site)]
     if rooms.money is not None:
-        app.router.add_routes(pages_pay.routes(site, rooms.money))
+        app.router.add_routes([*pages_pay.routes(site, rooms.money), *pages_use.routes(site, rooms.money)])
         for module in (pages_money, pages_cases, pages_credit, pages_office, pages_proof):
             inside += module.routes(site, rooms.money)
     inside += [*pages_bulk.routes(site), *pages_list.routes(site)]

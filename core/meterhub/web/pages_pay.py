@@ -29,6 +29,7 @@ from meterhub.web.balance import balance_of
 from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import Site
 from meterhub.web.pages_login import YEAR_S
+from meterhub.web.tenant_now import now_of
 
 ORDERS_SHOWN = 5
 TENANT, PASSER_BY = "tenant", "passer-by"
@@ -89,7 +90,7 @@ class PayPages:
         try:
             amount = str(given.get("amount") or given.get("tile") or "")
             merchant, way = self._chosen(account, str(given.get("way", "")), request)
-            by = TENANT if _by_link(request, account) else PASSER_BY
+            by = TENANT if by_link(request, account) else PASSER_BY
             wish = Wish(account["id"], parse_yuan(amount), str(given.get("key", ""))[:255], by)
             order = await self._money.order(wish)
         except MeterHubError as error:
@@ -153,7 +154,7 @@ class PayPages:
 
     async def _page(self, request: web.Request, account: Row, error: MeterHubError | None = None) -> web.Response:
         texts = self._site.texts(request)
-        known, policy = _by_link(request, account), self._money.policy
+        known, policy = by_link(request, account), self._money.policy
         params = {"account": account["id"], "most": ORDERS_SHOWN}
         orders = await self._money.all("money.orders_of_account", **params) if known else []
         return self._site.page(
@@ -174,6 +175,7 @@ class PayPages:
                 for row in orders
             ],
             place=self._place(account),
+            now=now_of(self._site, account, request.query.get("now", ""), texts) if known else None,
         )
 
     def _place(self, account: Row) -> str:
@@ -262,6 +264,6 @@ class PayPages:
         }
 
 
-def _by_link(request: web.Request, account: Row) -> bool:
+def by_link(request: web.Request, account: Row) -> bool:
     """Whether the visitor came by the unguessable link: only that shows what concerns the tenant alone."""
     return hmac.compare_digest(request.match_info["name"].encode(), str(account["link"]).encode())

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,8 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
-from meterhub.clock import Clock
+from meterhub.clock import Clock, utc
+from meterhub.devices.device import Status
 from meterhub.errors import StoreError
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.statements import PaymentState, PaymentStatement, RefundState, RefundStatement
@@ -25,6 +27,7 @@ from meterhub.texts import texts_for
 from meterhub.web.app import build_app
 from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import setup_pages
+from meterhub.web.tenant_use import Period, main_register, used
 
 MONEY = Path(__file__).parents[1] / "money"
 SITE = """
@@ -622,3 +625,97 @@ async def test_a_refund_over_the_limit_can_be_refused_by_the_second_person(court
     assert (await approve(court, "refuse")).status == 303
     assert "moved out" not in await page(court, "/cases")
     assert await court.hub.money.all("money.withdrawals_of_order", order_no=no) == []
+
+
+async def test_a_tenant_has_the_meter_read_and_sees_value_source_and_age(court):
+    html = await page(court, court.links["a-101"])
+    assert "not read yet" in html and "Read now" in html
+    asked = await form(court, court.links["a-101"] + "/now", csrf="")
+    assert asked.headers["Location"] == court.links["a-101"] + "?now=read#now"
+    html = await page(court, asked.headers["Location"].partition("#")[0])
+    assert "The meter has answered." in html and "As the meter says" in html and "kWh" in html
+    assert (await form(court, court.links["a-101"] + "/now", csrf="")).status == 303
+    often = await form(court, court.links["a-101"] + "/now", csrf="")
+    assert "now=often" in often.headers["Location"]
+    assert "half a minute" in await page(court, often.headers["Location"].partition("#")[0])
+    assert (await form(court, "/pay/a-101/now", csrf="")).status == 404
+    assert "Read now" not in await page(court, "/pay/a-101")
+
+
+async def test_a_meter_that_is_silent_shows_its_last_value_and_says_so(court):
+    await form(court, court.links["a-101"] + "/now", csrf="")
+    shown = re.search(r"<b>([0-9.,]+)</b> kWh", await page(court, court.links["a-101"]))[1]
+    court.hub.estate.set_status(court.hub.estate["a-101"], Status.NO_ANSWER)
+    court.hub.reader.lines.clear()
+    asked = await form(court, court.links["a-101"] + "/now", csrf="")
+    html = await page(court, asked.headers["Location"].partition("#")[0])
+    assert "does not answer now" in html and f"<b>{shown}</b> kWh" in html
+
+
+def at(zone, *when):
+    return int(datetime(*when, tzinfo=zone).timestamp() * 1000)
+
+
+async def remember(court, rows):
+    """Readings of the past of a-101; its account was opened on 2025-03-10."""
+    zone, store = court.hub.site.hub.time_zone, court.hub.store
+    entity = main_register(court.hub.estate["a-101"])
+    (series,) = (await store.series([entity.id])).values()
+    await store.record([(series, at(zone, *when), value, 0) for when, value in rows])
+    opened = {"opened_ms": at(zone, 2025, 3, 10, 9)}
+    await store.transact(lambda tx: tx.update("money_accounts", {"meter": "a-101"}, opened))
+    return entity, zone
+
+
+PAST = [((2025, 2, 1), 0), ((2025, 3, 1), 90_000), ((2025, 3, 9, 23, 59), 91_000), ((2025, 3, 10, 12), 91_233),
+        ((2025, 3, 31, 23), 95_001), ((2025, 4, 1, 1), 95_012), ((2025, 4, 1, 13), 95_100), ((2025, 4, 30, 12), 99_999),
+        ((2025, 12, 31, 12), 123_457)]  # fmt: skip
+
+
+async def test_the_days_months_and_years_of_a_tenant_add_up_to_the_meters_own_difference(court):
+    entity, zone = await remember(court, PAST)
+    store, today, now_ms = court.hub.store, date(2026, 1, 5), at(zone, 2026, 1, 5)
+    opened = at(zone, 2025, 3, 10, 9)
+
+    async def parts(span, name):
+        return await used(store, entity, Period.of(span, name, today), opened, now_ms, zone)
+
+    year = await parts("year", "2025")
+    assert year[:2] == [None, None]  # somebody else lived there
+    assert sum(one or 0 for one in year) == 123_457 - 91_000
+    march, april = await parts("month", "2025-03"), await parts("month", "2025-04")
+    assert march[:9] == [None] * 9 and sum(one or 0 for one in march) == year[2] == 95_001 - 91_000
+    assert sum(one or 0 for one in april) == year[3] == 99_999 - 95_001
+    hours = await parts("day", "2025-04-01")
+    assert len(hours) == 24 and sum(one or 0 for one in hours) == april[0] == 95_100 - 95_001
+    assert await parts("year", "2024") == [None] * 12
+    assert Period.of("month", "9999-99", today).name == "2026-01" and Period.of("x", "", today).span == "month"
+
+
+async def test_the_history_is_the_tenants_alone_and_leads_from_year_to_day(court):
+    await remember(court, PAST)
+    link = court.links["a-101"]
+    html = await page(court, f"{link}/use?by=year&at=2025")
+    assert "Total 324.57 kWh" in html and 'data-v="39.' not in html and "at=2024" not in html
+    assert "by=month&amp;at=2025-12" in html and "by=day&amp;at=2025-12-31" in html
+    assert "Total 40.01 kWh" in await page(court, f"{link}/use?by=month&at=2025-03")
+    await page(court, "/pay/a-101/use", 404)
+    for language in LANGUAGES:
+        await page(court, f"{link}/use", **{"Accept-Language": language})
+
+
+async def test_the_money_of_a_month_is_that_of_the_ledger(court):
+    opened = await court.hub.act("money.open_account", "a-103", {"mode": "server"})
+    link = opened.result["link"]
+    await log_in(court)
+    for amount in ("30", "12.34"):
+        sold = await court.hub.act("money.sell", "a-103", {"amount": amount})
+    await court.hub.act("money.charge", params={"account": "a-103-1", "amount": "40.01", "reason": "november"})
+    (last,) = await court.hub.money.all("money.payments_of_order", order_no=sold.result["order"])
+    given = {"payment": last["id"], "amount": "2.33", "reason": "too much"}
+    await court.hub.act("money.refund", params=given)
+    html = await page(court, f"{link}/use")
+    month = utc(court.clock.now()).astimezone(court.hub.site.hub.time_zone).strftime("%Y-%m")
+    row = re.search(rf"<td>{month}</td>(.*?)</tr>", html)[1]
+    assert re.findall(r"[0-9]+[.][0-9]{2}", row) == ["42.34", "2.33", "40.01"]
+    assert html.count("/pay/order/") == 2

@@ -43,6 +43,11 @@ select coalesce(b.book, s.book) as book, coalesce(b.fen, 0) as kept, coalesce(s.
 from book_balances b full join sums s on s.operator = b.operator and s.book = b.book
 where coalesce(b.operator, s.operator) = :operator and coalesce(b.fen, 0) <> coalesce(s.fen, 0) limit 100;
 
+-- name: ledger.of_account_between
+-- What moved in the books of an account that its tenant sees, in a time.
+select * from ledger where operator = :operator and (source in (:prepaid, :receivable) or target in (:prepaid, :receivable))
+and at_ms >= :from_ms and at_ms < :to_ms order by id;
+
 -- name: ledger.of_account
 -- What moved in the books of an account, newest first.
 select * from ledger where operator = :operator and (source in (:prepaid, :in_flight, :on_meter, :receivable)
