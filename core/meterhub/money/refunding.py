@@ -51,7 +51,9 @@ class Refunding:
         except ProviderRefused as error:
             return await self._refused(row, refund, str(error))
         except (ProviderError, NotFound) as error:
-            changes = {"state": "unknown", "error": str(error)}
+            # One that cannot reach the payer stays so until the company says something else: a person is at work on it.
+            state = refund["state"] if refund["state"] == RefundState.ABNORMAL else "unknown"
+            changes = {"state": state, "error": str(error)}
             key = {"no": refund["no"], "state": refund["state"]}  # a notice may have been faster
             await self._store.transact(lambda tx: tx.update("refunds", key, changes))
             return Again(max(wait_s(row["failures"]), known_after_s), str(error))

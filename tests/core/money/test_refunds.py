@@ -166,6 +166,16 @@ async def test_a_refund_that_cannot_reach_the_payer_needs_a_person(till):
     assert await till.state(no) == "refunded"
 
 
+async def test_a_refund_that_cannot_reach_the_payer_stays_so_while_the_company_is_silent(till):
+    no = await server_order(till)
+    till.company.fail = {"refund": ["before"] * 99, "query_refund": ["before"] * 99}
+    refund = await give_back(till, no)
+    await said(till, refund["no"], RefundState.ABNORMAL, reason="card closed")
+    await till.until_quiet(4000)
+    (row,) = await till.rows("select state, error from refunds")
+    assert row["state"] == "abnormal" and "no answer" in row["error"]
+
+
 async def test_a_refund_that_cannot_reach_the_payer_is_sent_elsewhere_where_the_company_can_do_that(till):
     no = await server_order(till)
     till.company.fail["refund"] = ["before"] * 99
