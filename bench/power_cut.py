@@ -6,7 +6,10 @@ fewer collectors and beside as many as there are descriptors for. Printed are th
 until each meter has a new good reading committed on the disk; how many went offline without a reason afterwards; and
 how long pages took meanwhile, fetched over HTTP by somebody logged in.
 
-    python bench/power_cut.py [COLLECTORS]
+    python bench/power_cut.py [COLLECTORS] [--storm FILE]
+
+With ``--storm``, or COLLECTOR_STORM in the environment, ``collector_storm.py`` plays the collectors: killed at the cut,
+and started again.
 """
 
 from __future__ import annotations
@@ -84,6 +87,30 @@ class FarEnd:
         """All its connections break."""
         self.process.kill()
         self.process.wait()
+
+
+class StormEnd:
+    """``collector_storm.py`` as the collectors. A power cut kills it, and all its connections with it."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def tell(self, command: str) -> None:
+        """``call FIRST COUNT`` or ``drop``."""
+        word, *counts = command.split()
+        self.end()
+        if word == "call":
+            given = f"--target {HOST}:{PORT} --first {counts[0]} -n {counts[1]} -m 1 --report 0"
+            given += " --register DTU{cid:05d} --heartbeat BEAT --heartbeat-every 50"
+            self._process = subprocess.Popen([sys.executable, self._file, *given.split()], stdout=subprocess.DEVNULL)
+
+    def end(self) -> None:
+        """All its connections break."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
 
 class Visitor:
@@ -193,7 +220,7 @@ async def looking(data: Path, count: int) -> AsyncIterator[tuple[Watch, Visitor]
             await task
 
 
-async def cut(far: FarEnd, watch: Watch, visitor: Visitor, count: int, what: str) -> None:
+async def cut(far: FarEnd | StormEnd, watch: Watch, visitor: Visitor, count: int, what: str) -> None:
     """All lose their connection at once, and call again."""
     far.tell("drop")
     began_ms = int(time.time() * 1000)
@@ -219,9 +246,9 @@ async def mob(watch: Watch, visitor: Visitor, count: int) -> None:
     crowd.end()
 
 
-async def measure(data: Path, count: int) -> None:
+async def measure(data: Path, count: int, storm: str) -> None:
     """Everything, one after the other."""
-    far, crowd = FarEnd(), FarEnd()
+    far, crowd = StormEnd(storm) if storm else FarEnd(), FarEnd()
     few = min(count, 19_900 - STRANGERS - GARBAGE)
     try:
         async with looking(data, count) as (watch, visitor):
@@ -244,13 +271,14 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collectors", nargs="?", type=int, default=19_900)
+    parser.add_argument("--storm", default=os.environ.get("COLLECTOR_STORM", ""), help="a load generator as collectors")
     arguments = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
         hub = HubProcess(site(Path(folder), arguments.collectors))
         try:
-            asyncio.run(measure(Path(folder, "data"), arguments.collectors))
+            asyncio.run(measure(Path(folder, "data"), arguments.collectors, arguments.storm))
             print(f"the hub had {hub.most_mib():.0f} MiB at most")
         finally:
             print(*hub.end(), sep="\n")

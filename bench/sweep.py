@@ -2,7 +2,7 @@
 
 The real line, dialogues and twins on a simulated wire; time is simulated as well, so that the figures are exact and the
 same in every run. The best plan reads total and tariffs as one block and the rest singly, and loses no time between
-reads. Meters that refuse blocks are asked for one once: after a restart of the hub, too, since that is not stored.
+reads. Meters that refuse blocks are asked for one once.
 
     python bench/sweep.py [--meters 64] [--turnaround 60]
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from meterhub.bus import Bus
@@ -13,6 +14,8 @@ from meterhub.config.entries import CollectorEntry, LineEntry, LinkEntry, MeterE
 from meterhub.config.schema import check
 from meterhub.devices.device import Device, Status
 from meterhub.devices.profile import Profile
+from meterhub.devices.reader import Reader
+from meterhub.devices.states import Estate
 from meterhub.errors import ConfigError, ConfigErrors
 from meterhub.field.collector import Collector
 from meterhub.field.envelope import Envelope, Stack
@@ -231,3 +234,18 @@ def meter_device(entry: MeterEntry, registry: Registry, operator: str, reachable
         device.status = Status.DISABLED
         device.detail = "disabled in the site file" if entry.disabled else "its line is disabled in the site file"
     return device
+
+
+def hand_on_unasked(estate: Estate, reader: Reader, lines: Mapping[str, Line]) -> None:
+    """Let each line hand frames that nobody asked for to the meters on it."""
+    by_line: dict[str, list[Device]] = {}
+    for device in estate.values():
+        if device.kind == "meter" and device.profile.protocol in reader.protocols:
+            by_line.setdefault(device.parent, []).append(device)
+    for line in lines.values():
+        line.on_unsolicited = None
+    for line_id, devices in by_line.items():
+        if line_id in lines:
+            line = lines[line_id]
+            line.listen(devices[0].profile.protocol)
+            line.on_unsolicited = partial(reader.hear, devices)

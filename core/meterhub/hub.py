@@ -14,7 +14,7 @@ from typing import Any
 from meterhub import __version__
 from meterhub.action_journal import StoredRuns
 from meterhub.actions import Action, Actions
-from meterhub.assembly import Field, build_devices, build_field
+from meterhub.assembly import Field, build_devices, build_field, hand_on_unasked
 from meterhub.bus import Bus, Listener
 from meterhub.clock import Clock
 from meterhub.collections import Collection
@@ -25,6 +25,7 @@ from meterhub.devices.states import Estate, StatesChanged
 from meterhub.errors import ConfigError, ConfigErrors, MeterHubError, Misuse, StoreError
 from meterhub.estate.collections import estate_collections
 from meterhub.estate.finding import Finder
+from meterhub.estate.learning import Learning
 from meterhub.estate.line_doctor import LineDoctor
 from meterhub.estate.meter_actions import MeterActions
 from meterhub.estate.meter_book import MeterBook
@@ -185,6 +186,8 @@ class Hub:
             await self.plugins.http.close()
         if hasattr(self, "spells"):
             await self.spells.close()
+        if hasattr(self, "learning"):
+            await self.learning.close()
         if hasattr(self, "people"):
             self.people.close()
         await self.recorder.close()
@@ -270,6 +273,8 @@ class Hub:
             self.plugins.fail(plugin, error)
 
     async def _open_field(self, plans: list[LinkPlan], registry: Registry) -> None:
+        self.learning = Learning(self.store, self.clock, self.bus, self.estate, self.reader.protocols)
+        await self.learning.restore()
         self.field = build_field(plans, self.estate.values(), registry, self.plugins, self.clock, self.bus, self.flow)
         self.reader.lines.update(self.field.lines)
         self.book.open(self.field.lines, self._listen)
@@ -282,20 +287,10 @@ class Hub:
                 desk.trouble(error.message)
                 raise
         await self.pairing.restore()
+        self.spawn("learning", self.learning.keep_on())
 
     def _listen(self) -> None:
-        """Let each line hand frames that nobody asked for to the meters on it."""
-        by_line: dict[str, list[Device]] = {}
-        for device in self.estate.values():
-            if device.kind == "meter" and device.profile.protocol in self.reader.protocols:
-                by_line.setdefault(device.parent, []).append(device)
-        for line in self.field.lines.values():
-            line.on_unsolicited = None
-        for line_id, devices in by_line.items():
-            if line_id in self.field.lines:
-                line = self.field.lines[line_id]
-                line.listen(devices[0].profile.protocol)
-                line.on_unsolicited = partial(self.reader.hear, devices)
+        hand_on_unasked(self.estate, self.reader, self.field.lines)
 
     def select(self, target: Mapping[str, Any]) -> Sequence[Device]:
         """The devices that a schedule's ``target:`` names; its keys must all hold. Disabled ones are left out."""

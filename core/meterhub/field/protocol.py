@@ -94,6 +94,18 @@ class Protocol(ABC):
         """A new search for all unknown meters of a line, where that takes more than a few questions, or None."""
         return None
 
+    def learned(self) -> Mapping[str, str]:
+        """What it found out about its meters that no profile says, as a text by meter id; kept over restarts."""
+        return {}
+
+    def recall(self, meter: Meter, text: str) -> None:
+        """What was learned of this meter before the hub was started again."""
+        return
+
+    def forget(self, meter_id: str) -> None:
+        """The meter is gone, or has become another."""
+        return
+
     def address(self, text: str) -> str:
         """The canonical form of an address given in the configuration; raises ``ConfigError`` for a wrong one."""
         return text

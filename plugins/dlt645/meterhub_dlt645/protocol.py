@@ -98,6 +98,18 @@ class Dlt645(Protocol):
             groups = self._plans[key] = plan(points, blocks, refused)
         return read_groups(Talk(meter, self.edition), groups, self._blocks)
 
+    def learned(self) -> Mapping[str, str]:
+        """The blocks that each meter has not."""
+        return self._blocks.learned()
+
+    def recall(self, meter: Meter, text: str) -> None:
+        """Such blocks from before."""
+        self._blocks.refuse(meter.id, *text.split())
+
+    def forget(self, meter_id: str) -> None:
+        """Ask for blocks again."""
+        self._blocks.forget(meter_id)
+
     def command(self, meter: Meter, name: str, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
         """Any action on a meter: reading and writing by name, the relay, service, money."""
         handler = HANDLERS[self.edition].get(name)

@@ -56,6 +56,14 @@ def singles(group: Group) -> list[Group]:
     return groups
 
 
+def last_first(groups: Sequence[Group], blocks: Blocks, meter_id: str) -> list[Group]:
+    """What is to be asked, the last first; a block that was not answered the last time is not the first question."""
+    waiting = list(groups[::-1])
+    if waiting and waiting[-1].is_block and blocks.doubtful(meter_id, waiting[-1].identifier):
+        waiting += reversed(single_first(waiting.pop()))
+    return waiting
+
+
 def single_first(group: Group) -> list[Group]:
     """Its first point alone, then the block for the others."""
     first = singles(group)[0]
@@ -74,24 +82,19 @@ def read_groups(talk: Talk, groups: Sequence[Group], blocks: Blocks) -> Dialogue
     that a meter that is away is asked no more than before.
     """
     report = PollReport()
-    waiting = list(groups[::-1])
-    if waiting and waiting[-1].is_block and blocks.doubtful(talk.where, waiting[-1].identifier):
-        waiting += reversed(single_first(waiting.pop()))
+    waiting = last_first(groups, blocks, talk.where)
     heard, silent, unanswered = False, 0, ""
     while waiting:
         group = waiting.pop()
         try:
             data = yield from read_data(talk, group.identifier, group.length)
-        except Refused as error:
+        except (Refused, BadFrame) as error:
             heard = True
-            if group.is_block:
+            if group.is_block and isinstance(error, Refused):
                 blocks.refuse(talk.where, group.identifier)
                 waiting += reversed(singles(group))
             else:
                 _fail(report, group, error)
-        except BadFrame as error:
-            heard = True
-            _fail(report, group, error)
         except (NoAnswer, LinkDown) as error:
             mute = group.is_block and isinstance(error, NoAnswer) and not error.heard
             if not heard:
