@@ -77,14 +77,14 @@ async def test_an_order_ends_within_a_minute_of_its_last_attempt(till):
     till.company.fail["close"] = ["before"]
     await till.until_quiet(904)
     assert await till.state(order["no"]) == "paying"
-    await till.until_quiet(26 + 60)
+    await till.until_quiet(26 + 60.5)
     assert await till.state(order["no"]) == "expired"
 
 
 async def test_nothing_is_left_to_be_done_for_an_order_that_is_paid(till):
     await till.account(mode=Mode.SERVER)
     await till.paid_order()
-    await till.until_quiet(931)
+    await till.until_quiet(935)
     assert await waiting(till) == []
 
 
