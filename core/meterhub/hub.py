@@ -254,7 +254,8 @@ class Hub:
             else:
                 self._guarded(plugin, partial(self.actions.register, action))
         self.actions.register(self.pairing.action())
-        self.actions.register(self.book.action())
+        for one in self.book.actions():
+            self.actions.register(one)
         kinds = {name: kind for name, (kind, _) in registry.protocols.items()}
         self.actions.register(LineDoctor(self.reader, self.estate, self._lines_of, kinds).action())
         own = [*estate_collections(self.estate, self.book), *people_collections(self.store, self.people, self.clock)]

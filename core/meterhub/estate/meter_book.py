@@ -134,18 +134,66 @@ class MeterBook:
 
         await self._store.transact(work)
 
-    def action(self) -> Action:
-        """The action ``meter.remove``, for meters of the book."""
-        return Action(
+    def actions(self) -> list[Action]:
+        """The actions ``meter.move`` and ``meter.remove``, for meters of the book."""
+        move = Action(
+            "meter.move",
+            {"en": "Move to another line", "zh": "移到另一条线路", "ja": "別の回線へ移す"},
+            "meter.edit",
+            self._move,
+            target="meter",
+            schema={vol.Required("line"): str},
+            danger=Danger.CONFIRM,
+            description={
+                "en": "Its readings, orders and accounts stay with it.",
+                "zh": "其读数、订单和账户均保留。",
+                "ja": "検針値・注文・口座はそのまま残ります。",
+            },
+            applies=_of_the_book,
+            everyday=False,
+        )
+        remove = Action(
             "meter.remove",
             {"en": "Remove meter", "zh": "移除表计", "ja": "メーターを削除する"},
             "meter.edit",
             self._remove,
             target="meter",
             danger=Danger.REASON,
-            applies=lambda device: device.origin == DATABASE,
+            applies=_of_the_book,
             everyday=False,
         )
+        return [move, remove]
+
+    async def _move(self, call: Call) -> dict[str, Any]:
+        call.sent()
+        await self.move(call.actor, call.target, call.params["line"])
+        return {"line": call.target.parent}
+
+    async def move(self, actor: Actor, device: Device, line_id: str) -> None:
+        """Hang a meter of the book on another line; all that is known of it stays.
+
+        Raises ``BadInput`` for a meter of a site file or an unknown line, ``Conflict`` for an address in use there.
+        """
+        if device.origin != DATABASE:
+            raise BadInput(f"{device.id} is set up in {device.origin}", hint="change its line: there")
+        if line_id not in self._lines:
+            raise BadInput(f"there is no line {line_id}", where="line", hint=", ".join(self._lines))
+        for one in self._estate.values():
+            if one.parent == line_id and one.address == device.address and one is not device:
+                raise Conflict(f"{one.id} has the address {one.address} on the line {line_id}", where="line")
+        before, audit = device.parent, Audit(self._store, self._clock)
+        row = {"id": device.id, "operator": self._operator, "line": line_id, "now_ms": self._clock.now()}
+
+        def work(tx: Any) -> None:
+            tx.execute("move_book_meter", row)
+            change = {"line": before}, {"line": line_id}
+            audit.write(tx, Entry("meter.move", f"meter:{device.id}", actor.id, self._operator, *change))
+
+        await self._store.transact(work)
+        device.parent = line_id
+        if before in self._lines:
+            self._lines[before].forget(device.id)
+        self._tell()
 
     async def _remove(self, call: Call) -> dict[str, Any]:
         call.sent()
@@ -171,3 +219,7 @@ class MeterBook:
             line.forget(meter_id)
         self._estate.remove(meter_id)
         self._tell()
+
+
+def _of_the_book(device: Any) -> bool:
+    return bool(device.origin == DATABASE)

@@ -54,6 +54,7 @@ VERBS = {
     "token.link": _text("Made a login link", "创建登录链接", "ログインリンクを発行"),
     "token.revoke": _text("Revoked a token", "撤销令牌", "トークンを取消"),
     "meter.add": _text("Added a meter", "添加表计", "メーターを追加"),
+    "meter.move": _text("Moved a meter to another line", "把表计移到另一条线路", "メーターを別の回線へ移動"),
     "meter.remove": _text("Removed a meter", "移除表计", "メーターを撤去"),
     "money.open_account": _text("Opened an account", "开立账户", "口座を開設"),
     "money.close_account": _text("Closed an account", "销户", "口座を解約"),

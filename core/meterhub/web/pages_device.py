@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -281,8 +282,15 @@ def _technical(device: Device, texts: Texts) -> list[tuple[str, str]]:
 
 
 def _tiles(meters: Sequence[Device], texts: Texts) -> list[dict[str, Any]]:
-    """The meters of a line, as far as there is room."""
+    """The meters of a line, as far as there is room; those at one place have their ids for names."""
+    places = Counter(one.place for one in meters)
     return [
-        tile(" ".join(one.place[-1:]) or one.id, one.status.value, f"/devices/{one.id}", one.id, texts)
+        tile(
+            one.place[-1] if places[one.place] == 1 and one.place else one.id,
+            one.status.value,
+            f"/devices/{one.id}",
+            one.id,
+            texts,
+        )
         for one in meters[:MOST_TILES]
     ]

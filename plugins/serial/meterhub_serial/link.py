@@ -146,7 +146,8 @@ class SerialChannel(asyncio.Protocol, Channel):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The port is closed or the device went away."""
-        self._end("unplugged")
+        gone = "reset" if exc is not None else "closed"
+        self._end(gone if "://" in self.peer else "unplugged")
 
     def send(self, data: bytes) -> None:
         """Send bytes; raises ``LinkDown`` when the port is closed or does not take any more."""

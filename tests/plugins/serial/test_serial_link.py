@@ -125,11 +125,13 @@ async def test_closing_does_not_wait_for_bytes_nobody_takes(host, tmp_path):
 
 
 async def test_a_serial_server_in_raw_mode_works_through_its_url(host):
-    heard = []
+    heard, answered = [], asyncio.Event()
 
     async def serve(reader, writer):
         heard.append(await reader.readexactly(3))
         writer.write(b"\xff\x00\x16")
+        await answered.wait()
+        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     link = make_link(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
@@ -138,6 +140,9 @@ async def test_a_serial_server_in_raw_mode_works_through_its_url(host):
     host.users[0].channel.send(b"\x68\xff\x00")
     await until(lambda: host.users[0].data == b"\xff\x00\x16")
     assert heard == [b"\x68\xff\x00"]
+    answered.set()
+    await until(lambda: host.users[0].causes)
+    assert host.users[0].causes[0] in ("closed", "reset"), "nothing was unplugged"
     assert not host.users[0].channel.set_speed(9600), "that is set in the server itself"
     await link.close()
     server.close()

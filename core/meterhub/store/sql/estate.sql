@@ -2,6 +2,11 @@
 -- The meters that people took in, in the order in which they came.
 select id, config_json from devices where operator = :operator and kind = 'meter' order by created_ms, id;
 
+-- name: move_book_meter
+-- A meter of the book hangs on another line.
+update devices set config_json = json_set(config_json, '$.line', :line), updated_ms = :now_ms
+where id = :id and operator = :operator and kind = 'meter';
+
 -- name: forget_book_meter
 -- A meter of the book goes.
 delete from devices where id = :id and operator = :operator and kind = 'meter';
