@@ -92,7 +92,8 @@ class Dialogues(Intake):
         """Tell everybody how their jobs ended; they may submit others meanwhile."""
         over = self._over
         while over:
-            self._tell(*over.pop(0))
+            job, result, error = over.pop(0)
+            self._tell(job, result, error)
 
     def _as_ours(self, job: Turn, error: Exception) -> MeterHubError:
         """An error of our tree; anything else is a bug of the protocol, logged with its name."""

@@ -67,14 +67,12 @@ class Figures:
         """Seconds from each request to its answer or time-out."""
         return self.counts[BUSY_S]
 
-    def busy(self, seconds: float, now: float) -> None:
-        """Count the time of one exchange that ended ``now``."""
+    def next_window(self, now: float) -> None:
+        """The minute that ``utilisation`` tells of is over; to be called when ``WINDOW_END`` has come."""
         counts = self.counts
-        counts[BUSY_S] += seconds
-        if now >= counts[WINDOW_END]:
-            self._share = min(1.0, (counts[BUSY_S] - self._busy_before) / (now - counts[WINDOW_END] + WINDOW_S))
-            self._busy_before = counts[BUSY_S]
-            counts[WINDOW_END] = now + WINDOW_S
+        self._share = min(1.0, (counts[BUSY_S] - self._busy_before) / (now - counts[WINDOW_END] + WINDOW_S))
+        self._busy_before = counts[BUSY_S]
+        counts[WINDOW_END] = now + WINDOW_S
 
     def failed(self, code: str) -> None:
         """Count a job that ended in an error."""

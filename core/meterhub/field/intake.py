@@ -90,7 +90,7 @@ class Intake(ABC):
     @property
     def waiting(self) -> int:
         """Jobs in the queue."""
-        return len(self._queue)
+        return self._queue.count
 
     def standing(self, meter_id: str) -> Standing:
         """How a meter has answered of late."""
@@ -138,15 +138,16 @@ class Intake(ABC):
         which may be called before this returns."""
         now = job.queued_at = self._clock.monotonic()
         job.standing = self.meters.get(job.meter_id) or self.standing(job.meter_id)
-        refusal = self._refusal(job, now)
-        if refusal is not None:
-            self._tell(job, None, refusal)
-            return
+        if self._channel is None or now < job.standing.rest_until:
+            refusal = self._refusal(job, now)
+            if refusal is not None:
+                self._tell(job, None, refusal)
+                return
         if job.merge is not None and self._join(job):
             return
         queue = self._queue
         queue.push(job)
-        if len(queue) > self._queue_limit:
+        if queue.count > self._queue_limit:
             self._give_up(queue.newest_of_lowest(), Dropped("the queue of the line is full"))
         deadline = now + job.deadline_s
         if deadline < self._expire_at:
@@ -198,7 +199,7 @@ class Intake(ABC):
     def _take(self, now: float) -> Turn | None:
         """The next job of the queue, or None when it had to be refused after all."""
         job = self._queue.pop()
-        refusal = self._refusal(job, now) if job.priority >= ROUTINE else None
+        refusal = self._refusal(job, now) if now < job.standing.rest_until else None
         if now - job.queued_at >= job.deadline_s:
             refusal = self._too_late(job, now)
         if refusal is None:
@@ -219,7 +220,7 @@ class Intake(ABC):
                 self._give_up(job, self._too_late(job, now))
             first = min((one.deadline for one in self._queue), default=float("inf"))
             self._expire_at = max(first, now + EXPIRE_EVERY_S)
-        if self._channel is None and self._queue:
+        if self._channel is None and self._queue.count:
             self._arm(self._expire_at)
 
     def _too_late(self, job: Turn, now: float) -> Dropped:

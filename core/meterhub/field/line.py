@@ -21,7 +21,7 @@ from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
-from meterhub.field.figures import ANSWERS, BYTES_IN, BYTES_OUT, TRIES, TRIP_S
+from meterhub.field.figures import ANSWERS, BUSY_S, BYTES_IN, BYTES_OUT, TRIES, TRIP_S, WINDOW_END
 from meterhub.field.flow import Flow
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
@@ -143,7 +143,7 @@ class Line(Pacing):
             codec.receive(data)
             while (frame := codec.next_frame()) is not None:
                 valid = True
-                if answer is None and job is not None and self._matches(job, frame):
+                if answer is None and job is not None and self._answers(frame, job):
                     answer = frame
                 else:
                     self._foreign(frame, now)
@@ -245,7 +245,7 @@ class Line(Pacing):
             data = codec.encode(ask.frame)
             if self._envelope is not None:
                 data = self._envelope.wrap(data, job.address if ask.match is not None else "")
-            if pause_s := channel.pause_s(len(data)):
+            if channel.paced and (pause_s := channel.pause_s(len(data))):
                 self._wait(GAP, now + pause_s)
                 return
             channel.send(data)
@@ -276,12 +276,16 @@ class Line(Pacing):
         else:
             wait_s = self.config.timeout_s if ask.timeout_s is None else ask.timeout_s + ask.timeout_bits / self._baud
             self._latest = None
-            self._wait(BUSY, now + wire_s + wait_s + ask.answer_bytes * self._byte_s)
+            self._phase = BUSY
+            due = self._due = now + wire_s + wait_s + ask.answer_bytes * self._byte_s
+            if self._timer is None or self._timer_at > due:  # mostly it fires soon enough for this one as well
+                self._arm(due)
 
-    def _matches(self, job: Turn, frame: Any) -> bool:
-        assert job.ask is not None and job.ask.match is not None
+    def _answers(self, frame: Any, job: Turn) -> bool:
+        match = job.ask and job.ask.match
+        assert match
         try:
-            return job.ask.match(frame)
+            return match(frame)
         except Exception as error:
             log.error("line %s: the matcher of %s failed on %r", self.config.id, job.meter_id, frame, exc_info=error)
             return False
@@ -292,15 +296,17 @@ class Line(Pacing):
         assert ask is not None
         self._phase = FREE
         self._clear_at = now + self.config.gap_s if self.config.gap_s else 0.0
-        trip_s = now - self._sent_at
-        self.figures.busy(trip_s, now)
+        trip_s = self._in_flight(now)
         counts = self._counts
         counts[TRIP_S] += (trip_s - counts[TRIP_S]) * (NEWEST if counts[ANSWERS] else 1)
         counts[ANSWERS] += 1
-        job.answered, job.tries_limit = True, None
+        job.answered = True
+        job.tries_limit = None
         standing = job.standing
         standing.trip_s += (trip_s - standing.trip_s) * (NEWEST if standing.good_at is not None else 1)
-        standing.answered(now)
+        standing.good_at = now
+        if standing.failures:
+            standing.recovered()
         if self.config.meter_gap_s:
             standing.free_at = now + self.config.meter_gap_s
         if job.tried and trip_s < self._sent_bytes * self._byte_s + self.facts.latency_s:
@@ -308,6 +314,15 @@ class Line(Pacing):
             self._stale = ask.match
             self._clear_at = self._due
         self._step(job, frame, None)
+
+    def _in_flight(self, now: float) -> float:
+        """Count the seconds of the exchange that ended ``now``."""
+        counts = self._counts
+        trip_s = now - self._sent_at
+        counts[BUSY_S] += trip_s
+        if now >= counts[WINDOW_END]:
+            self.figures.next_window(now)
+        return trip_s
 
     def _foreign(self, frame: Any, now: float) -> None:
         """A valid frame that answers nothing that is asked now: never taken, only counted."""
@@ -327,7 +342,7 @@ class Line(Pacing):
         ask = job.ask
         assert ask is not None
         self.figures.timeouts += 1
-        self.figures.busy(now - self._sent_at, now)
+        self._in_flight(now)
         self.trace.add((now, EVENT, job.meter_id, b"", f"no answer: {why}" if why else "no answer"))
         self._phase = FREE
         self._clear_at = max(self._last_byte + self.config.quiet_s, now + self.config.gap_s)

@@ -44,6 +44,8 @@ class Channel(ABC):
     """One open byte pipe to a collector."""
 
     __slots__ = ()
+    paced: bool = True
+    """May ``pause_s`` be more than 0?"""
     peer: str = ""
     """Where the other end is, for people: ``10.1.2.3:40112`` or ``/dev/ttyUSB0``."""
 

@@ -73,7 +73,7 @@ class Pacing(Dialogues):
         self._timer = None
         now = self._clock.monotonic()
         if self._phase == FREE:
-            if self._channel is None and self._queue:
+            if self._channel is None and self._queue.count:
                 self._expire(now)
         elif now < self._due:
             self._arm(self._due)

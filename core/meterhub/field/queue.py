@@ -136,22 +136,19 @@ class Job(Turn):
 
 
 class JobQueue:
-    """Jobs that wait. ``best`` is the highest priority that waits, ``NOTHING`` when none does.
+    """Jobs that wait, ``count`` of them. ``best`` is the highest priority that waits, ``NOTHING`` when none does.
 
     Of a meter one job of each priority stands in ``_levels``; its ``Standing`` knows which, and keeps those behind it.
     """
 
-    __slots__ = ("_count", "_levels", "best")
+    __slots__ = ("_levels", "best", "count")
 
     NOTHING = 99
 
     def __init__(self) -> None:
         self._levels: tuple[deque[Turn], ...] = tuple(deque() for _ in Priority)
-        self._count = 0
+        self.count = 0
         self.best: int = self.NOTHING
-
-    def __len__(self) -> int:
-        return self._count
 
     def __iter__(self) -> Iterator[Turn]:
         for priority, level in enumerate(self._levels):
@@ -162,7 +159,7 @@ class JobQueue:
     def push(self, job: Turn) -> None:
         """Put a job behind those of its priority; the meter's turn comes after the meters that wait already."""
         priority, standing = job.priority, job.standing
-        self._count += 1
+        self.count += 1
         if standing.turns >> priority & 1:
             if standing.behind is None:
                 standing.behind = {}
@@ -177,15 +174,14 @@ class JobQueue:
         """Take the next job; only when ``best`` is not ``NOTHING``."""
         level = self._levels[self.best]
         job = level.popleft()
-        self._count -= 1
+        self.count -= 1
         self._next_of_meter(job, level)
         return job
 
     def _next_of_meter(self, job: Turn, level: deque[Turn]) -> None:
         """``job`` left its level: the meter's next one takes a turn after the other meters."""
         standing, priority = job.standing, job.priority
-        behind = standing.behind.get(priority) if standing.behind is not None else None
-        if behind:
+        if standing.behind and (behind := standing.behind.get(priority)):
             level.append(behind.popleft())
             return
         standing.turns &= ~(1 << priority)
@@ -203,7 +199,7 @@ class JobQueue:
             self._next_of_meter(job, level)
         else:
             return False
-        self._count -= 1
+        self.count -= 1
         return True
 
     def newest_of_lowest(self) -> Turn:

@@ -60,12 +60,10 @@ class Standing:
         """True when the rest is over but no answer has come since: ask once only."""
         return self.failures >= FAILURES_TO_REST
 
-    def answered(self, now: float) -> None:
-        """A valid answer came."""
-        self.good_at = now
-        if self.failures:
-            self.failures = 0
-            self.rest_s = self.rest_until = 0.0
+    def recovered(self) -> None:
+        """It answers again."""
+        self.failures = 0
+        self.rest_s = self.rest_until = 0.0
 
     def silent(self, now: float) -> None:
         """A job ended without any answer; from the third on the meter rests, each time twice as long."""

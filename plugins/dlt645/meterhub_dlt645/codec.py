@@ -51,7 +51,7 @@ class Dlt645Codec(StreamCodec):
     def reset(self) -> None:
         """Forget what has not been fetched yet."""
         self._whole = None
-        super().reset()
+        self._buffer.clear()
 
     def find(self, buffer: bytearray) -> tuple[Frame | None, int]:
         """The first frame in ``buffer``, also when an unfinished candidate stands before it."""

@@ -91,7 +91,8 @@ def read_data(talk: Talk, identifier: str, length: int | None, tail: bytes = b""
     """
     wire, control = on_wire(identifier), READ[talk.edition]
     expected = FRAME_BYTES + len(wire) + (40 if length is None else length)
-    frame = talk.frame(control, wire + tail.translate(PLUS_33) if tail else wire)
+    asked = wire + tail.translate(PLUS_33) if tail else wire
+    frame = assemble(talk.head, control, asked, talk.edition, talk.preamble)
     reply: Frame = yield Ask(frame, talk.answers(control, wire), answer_bytes=expected)
     if not reply.raw[8] & (REFUSED | FOLLOWS):
         return reply.payload

@@ -7,13 +7,13 @@ import errno
 from typing import TYPE_CHECKING, Protocol, cast
 
 from meterhub.errors import LinkDown
+from meterhub.field.calls.framing import Framing
 from meterhub.field.calls.registration import UNKNOWN, WAIT
 from meterhub.field.causes import in_words
 from meterhub.field.link import Channel, ChannelUser
 from meterhub.texts import mark
 
 if TYPE_CHECKING:
-    from meterhub.field.calls.framing import Framing
     from meterhub.field.calls.link import CallLink
 
 UNREGISTERED_BYTES = 256
@@ -46,11 +46,12 @@ class Pipe(Protocol):
 class Connection(asyncio.Protocol, Channel):
     """A caller, and after its registration the ``Channel`` of a collector. One that we called has ``known`` at once."""
 
-    __slots__ = ("_cause", "_framing", "_known", "_link", "_pipe", "_start", "_user", "address", "peer")
+    __slots__ = ("_cause", "_framing", "_known", "_link", "_pipe", "_start", "_user", "address", "paced", "peer")
 
     def __init__(self, link: CallLink, address: str, port: int, known: str = "") -> None:
         self.peer = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         self.address = address
+        self.paced = False
         self._link = link
         self._known = known
         self._start = b""
@@ -99,6 +100,7 @@ class Connection(asyncio.Protocol, Channel):
 
     def _attach(self, key: str, packet: bytes) -> None:
         framing = self._framing = self._link.frame(key, packet)
+        self.paced = type(framing).pause_s is not Framing.pause_s
         self._link.named(self)
         self._user = self._link.attach(key, self)
         if self._cause:
