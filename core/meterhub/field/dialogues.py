@@ -73,6 +73,16 @@ class Dialogues(Intake):
             job.ask = ask
             job.tried = 0
 
+    def _answers(self, frame: Any, job: Turn) -> bool:
+        """Is this what the dialogue waits for?"""
+        match = job.ask and job.ask.match
+        assert match
+        try:
+            return match(frame)
+        except Exception as error:
+            log.error("line %s: the matcher of %s failed on %r", self.line_id, job.meter_id, frame, exc_info=error)
+            return False
+
     def _end(self, job: Turn, result: Any, error: Exception | None) -> None:
         """The dialogue is over; ``_report`` tells of it."""
         if self._stack[-1] is job:

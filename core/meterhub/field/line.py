@@ -21,7 +21,7 @@ from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
-from meterhub.field.figures import ANSWERS, BUSY_S, BYTES_IN, BYTES_OUT, TRIES, TRIP_S, WINDOW_END
+from meterhub.field.figures import ANSWERS, BYTES_IN, BYTES_OUT, TRIES, TRIP_S
 from meterhub.field.flow import Flow
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
@@ -281,15 +281,6 @@ class Line(Pacing):
             if self._timer is None or self._timer_at > due:  # mostly it fires soon enough for this one as well
                 self._arm(due)
 
-    def _answers(self, frame: Any, job: Turn) -> bool:
-        match = job.ask and job.ask.match
-        assert match
-        try:
-            return match(frame)
-        except Exception as error:
-            log.error("line %s: the matcher of %s failed on %r", self.config.id, job.meter_id, frame, exc_info=error)
-            return False
-
     def _answered(self, job: Turn, frame: Any, now: float) -> None:
         """The answer of the running dialogue came."""
         ask = job.ask
@@ -314,15 +305,6 @@ class Line(Pacing):
             self._stale = ask.match
             self._clear_at = self._due
         self._step(job, frame, None)
-
-    def _in_flight(self, now: float) -> float:
-        """Count the seconds of the exchange that ended ``now``."""
-        counts = self._counts
-        trip_s = now - self._sent_at
-        counts[BUSY_S] += trip_s
-        if now >= counts[WINDOW_END]:
-            self.figures.next_window(now)
-        return trip_s
 
     def _foreign(self, frame: Any, now: float) -> None:
         """A valid frame that answers nothing that is asked now: never taken, only counted."""

@@ -7,6 +7,7 @@ from abc import abstractmethod
 
 from meterhub.clock import Clock
 from meterhub.field.dialogues import Dialogues
+from meterhub.field.figures import BUSY_S, WINDOW_END
 from meterhub.field.line_config import LineConfig
 
 FREE, GAP, BUSY, BROADCAST = range(4)
@@ -54,6 +55,15 @@ class Pacing(Dialogues):
     @abstractmethod
     def _timed_out(self, now: float, why: str = "") -> None:
         """No answer in time, or ``why`` none will come."""
+
+    def _in_flight(self, now: float) -> float:
+        """Count the seconds of the exchange that ended ``now``."""
+        counts = self._counts
+        trip_s = now - self._sent_at
+        counts[BUSY_S] += trip_s
+        if now >= counts[WINDOW_END]:
+            self.figures.next_window(now)
+        return trip_s
 
     def _wait(self, phase: int, due: float) -> None:
         self._phase = phase
