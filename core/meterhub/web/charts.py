@@ -67,6 +67,7 @@ async def chart(
             {"label": texts.pick(one.name), "href": _href(request, of=one.key, range=span), "on": one is definition}
             for one in offered
         ],
+        "whole": False,
         "ranges": [
             {"label": texts(RANGES[one][0]), "href": _href(request, of=definition.key, range=one), "on": one == span}
             for one in RANGES
