@@ -63,8 +63,6 @@ class Connection(asyncio.Protocol, Channel):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is up."""
-        # A request leaves at once: uvloop would keep it until every answer of this turn of the loop is dealt with.
-        cast(asyncio.WriteTransport, transport).set_write_buffer_limits(high=0)
         self.use(cast(Pipe, transport))
 
     def use(self, pipe: Pipe) -> None:
