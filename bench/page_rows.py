@@ -52,7 +52,7 @@ FIELDS = (
     Field("place", {"en": "Place"}, search=True),
     Field("address", {"en": "Address"}, search=True),
     Field("line", {"en": "Line"}, filter=True),
-    Field("model", {"en": "Model"}, filter=True),
+    Field("profile", {"en": "Model"}, filter=True),
     Field("answered_ms", {"en": "Last answer"}, "time"),
     Field("detail", {"en": "Detail"}),
 )
@@ -63,7 +63,7 @@ PLAIN = """<!doctype html><html><head><title>Meters</title></head><body><table>
 <td><input type="checkbox" name="id" value="{{ row.id }}"></td>
 <td><a href="/devices/{{ row.id }}">{{ row.id }}</a></td>
 <td><span class="status {{ row.status }}">{{ row.status }}</span></td>
-<td>{{ row.place }}</td><td>{{ row.address }}</td><td>{{ row.line }}</td><td>{{ row.model }}</td>
+<td>{{ row.place }}</td><td>{{ row.address }}</td><td>{{ row.line }}</td><td>{{ row.profile }}</td>
 <td><time data-t="{{ row.answered_ms }}">{{ row.answered_ms }}</time></td><td>{{ row.detail or "–" }}</td>
 </tr>{% endfor %}</table></body></html>"""
 
@@ -77,7 +77,7 @@ def row_of(device: Device) -> dict[str, Any]:
         "place": " / ".join(device.place),
         "address": device.address,
         "line": device.parent,
-        "model": device.profile.id,
+        "profile": device.profile.id,
         "answered_ms": device.answered_ms,
         "detail": device.detail,
     }

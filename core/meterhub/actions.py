@@ -80,9 +80,10 @@ class Action:
     """Something that can be done.
 
     ``target`` is the kind of device it acts on ("meter", "collector"; "" for none), ``applies`` narrows that to
-    devices that know the action. ``schema`` is the voluptuous mapping of ``params``. ``handler(call)`` returns a dict,
-    directly or by awaiting, and may raise any ``MeterHubError``. ``durable`` runs are stored before they start; reads
-    are not, and ``secret`` ones never: their params hold secrets. ``many`` does the same for a list of targets.
+    devices that know the action, ``fits`` raises ``BadInput`` for params that a device does not know. ``schema`` is
+    the voluptuous mapping of ``params``. ``handler(call)`` returns a dict, directly or by awaiting, and may raise any
+    ``MeterHubError``. ``durable`` runs are stored before they start; reads are not, and ``secret`` ones never: their
+    params hold secrets. ``many`` does the same for a list of targets.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Action:
     description: Mapping[str, str] = field(default_factory=dict)
     durable: bool = True
     applies: Callable[[Any], bool] | None = None
+    fits: Callable[[Any, Mapping[str, Any]], object] | None = None
     timeout_s: float = 120.0
     many: Many | None = None
     secret: bool = False
@@ -201,8 +203,10 @@ class Actions:
         try:
             checked = self._schemas[name](params)
         except vol.Invalid as error:
-            raise as_bad_input(error, f"{name} params") from None
-        return Call(action, target, checked, actor, cause or Cause(*_cause_of(actor)))
+            raise as_bad_input(error, f"{name} params", action.schema) from None
+        if action.fits is not None:
+            action.fits(target, checked)
+        return Call(action, target, checked, actor, cause or Cause(*actor.id.partition(":")[::2]))
 
     def _target(self, action: Action, target_id: str) -> Any | None:
         if not action.target:
@@ -343,8 +347,3 @@ class Actions:
 
     def _new_id(self) -> str:
         return f"run-{self._clock.now():x}-{self._clock.random.getrandbits(40):010x}"
-
-
-def _cause_of(actor: Actor) -> tuple[str, str]:
-    kind, _, name = actor.id.partition(":")
-    return kind, name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import voluptuous as vol
 
 from meterhub.errors import BadInput
@@ -27,9 +29,14 @@ WORDING = (
 """Its own sentences, for the catalogues."""
 
 
-def as_bad_input(problem: vol.Invalid, where: str) -> BadInput:
-    """The first thing that is wrong, with the name of the parameter; ``where`` says in what."""
+def as_bad_input(problem: vol.Invalid, where: str, known: Iterable[object] = ()) -> BadInput:
+    """The first thing that is wrong, with the name of the parameter; ``where`` says in what.
+
+    ``known`` are the parameters that there are, for the hint.
+    """
     name = ".".join(str(part) for part in problem.path)[:MAX_NAME]
     if not name:
         return BadInput(problem.error_message, where=where)
-    return BadInput(f"{name} is wrong: {problem.error_message}", where=where)
+    extra = len(problem.path) == 1 and problem.error_message == "extra keys not allowed"
+    hint = f"known: {', '.join(map(str, known)) or 'none'}" if extra else ""
+    return BadInput(f"{name} is wrong: {problem.error_message}", where=where, hint=hint)

@@ -39,11 +39,11 @@ async def test_a_mixed_line_is_read_a_valve_moves_and_a_stranger_is_taken_in(hou
     await house.ask("/api/v1/actions/collector.find_meters?wait=60", body)
     found = await house.until("/api/v1/collections/found-meters", lambda one: one["items"])
     row = found["items"][0]
-    assert (row["address"], row["model"], row["meter"]) == ("27000001-PAD-01-07", "mbus-water", "")
-    values = {"id": "w-9", "line": row["line"], "address": row["address"], "model": row["model"]}
+    assert (row["address"], row["profile"], row["meter"]) == ("27000001-PAD-01-07", "mbus-water", "")
+    values = {"id": "w-9", "line": row["line"], "address": row["address"], "profile": row["profile"]}
     assert (await house.ask("/api/v1/collections/meters", values))["id"] == "w-9"
     await house.until("/api/v1/devices/w-9", lambda one: one["status"] == "online")
     page = await house.until_page("/found-meters", lambda text: "27000001-PAD-01-07" in text)
     assert "w-9" in page
-    form = await house.until_page("/meters/new?line=c1-a&address=7&model=mbus-gas", lambda text: "mbus-gas" in text)
+    form = await house.until_page("/meters/new?line=c1-a&address=7&profile=mbus-gas", lambda text: "mbus-gas" in text)
     assert 'value="c1-a"' in form

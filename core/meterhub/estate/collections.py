@@ -26,7 +26,7 @@ METER_FIELDS = (
     Field("place", _text("Place", "位置", "場所"), search=True, edit=True),
     Field("address", _text("Address", "表号", "計器番号"), search=True, required=True, edit=True),
     Field("line", _text("Line", "线路", "回線"), search=True, filter=True, required=True, edit=True),
-    Field("model", _text("Model", "型号", "機種"), filter=True, column=False, required=True, edit=True),
+    Field("profile", _text("Model", "型号", "機種"), filter=True, column=False, required=True, edit=True),
     Field("answered_ms", _text("Last answer", "最近应答", "最終応答"), "time"),
     DETAIL,
     ORIGIN,
@@ -49,6 +49,9 @@ class Book(Protocol):
     async def add(self, actor: Actor, values: Mapping[str, Any]) -> Device:
         """Take a meter in."""
 
+    async def change(self, actor: Actor, meter_id: str, values: Mapping[str, Any]) -> Device:
+        """Change one."""
+
     async def remove(self, actor: Actor, meter_id: str) -> None:
         """Let one go."""
 
@@ -63,6 +66,10 @@ class MeterSource(ListSource):
     async def create(self, actor: Actor, values: Mapping[str, Any]) -> dict[str, Any]:
         """Take a meter in; raises ``BadInput`` or ``Conflict``."""
         return _meter_row(await self._book.add(actor, values))
+
+    async def update(self, actor: Actor, row_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a meter of the book; raises ``BadInput`` for one of the site file."""
+        return _meter_row(await self._book.change(actor, row_id, values))
 
     async def delete(self, actor: Actor, row_id: str) -> None:
         """Let a meter of the book go; raises ``BadInput`` for one of the site file."""
@@ -126,7 +133,7 @@ def _meter_row(device: Device) -> dict[str, Any]:
     return _row(device) | {
         "address": device.address,
         "line": device.parent,
-        "model": device.profile.id,
+        "profile": device.profile.id,
         "answered_ms": device.answered_ms or None,
     }
 

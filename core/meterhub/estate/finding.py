@@ -62,7 +62,7 @@ FOUND_FIELDS = (
     PROTOCOL,
     Field("address", _text("Address", "表号", "計器番号"), search=True),
     Field("maker", _text("Maker", "厂家", "製造者"), search=True, filter=True),
-    Field("model", _text("Model", "型号", "機種"), filter=True),
+    Field("profile", _text("Model", "型号", "機種"), filter=True),
     Field("baud", _text("Speed", "波特率", "通信速度"), "number", column=False),
     Field("meter", _text("Meter", "表计", "メーター"), filter=True),
 )
@@ -241,7 +241,7 @@ def _found_row(key: str, one: Finding, meter: str) -> _Row:
         protocol=one["protocol"],
         address=one["address"],
         maker=one.get("maker", ""),
-        model=one["profile"],
+        profile=one["profile"],
         baud=one.get("baud"),
         meter=meter,
     )
@@ -251,5 +251,5 @@ def _adopt_link(row: Mapping[str, Any]) -> str:
     """The page of the meter, or the form that takes it in, filled with what is known of it."""
     if row["meter"]:
         return f"/devices/{row['meter']}"
-    filled = {name: row[name] for name in ("line", "address", "model")}
+    filled = {name: row[name] for name in ("line", "address", "profile")}
     return "/meters/new?" + urlencode({"id": f"m-{row['id']}", **filled})

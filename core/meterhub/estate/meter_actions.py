@@ -12,7 +12,7 @@ from meterhub.cause import TENANT, Cause
 from meterhub.clock import Clock
 from meterhub.devices.device import Device
 from meterhub.devices.reader import Reader, explain
-from meterhub.errors import Refused
+from meterhub.errors import BadInput, Refused
 from meterhub.estate.meter_commands import COMMANDS, Command
 from meterhub.estate.sweeping import Sweep
 from meterhub.field.line import Priority
@@ -40,6 +40,7 @@ class MeterActions:
                 schema={vol.Optional("entities", default=list): [str]},
                 durable=False,
                 many=self.sweep,
+                fits=lambda device, params: self._reader.indexes(device, params["entities"]),
             ),
             *map(self._action, COMMANDS),
         ]
@@ -55,6 +56,7 @@ class MeterActions:
             danger=command.danger,
             durable=command.lasting,
             applies=_knows(command.name),
+            fits=_has_setting if command.name == "meter.write" else None,
             everyday=command.everyday,
         )
 
@@ -131,6 +133,14 @@ class MeterActions:
 def _priority(permission: str) -> Priority:
     """Money goes before everything else on a line."""
     return Priority.MONEY if permission == "meter.credit" else Priority.OPERATOR
+
+
+def _has_setting(device: Device, params: Mapping[str, Any]) -> None:
+    if device.entity(params["entity"]) is None:
+        known = (one.definition for one in device.entities)
+        settings = [one.key for one in known if one.write == "meter.write" and not one.hidden]
+        hint = f"settings: {', '.join(settings) or 'none'}"
+        raise BadInput(f"{device.id} has no setting {params['entity']}", where=device.id, hint=hint)
 
 
 def _knows(name: str) -> Callable[[Any], bool]:

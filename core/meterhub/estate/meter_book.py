@@ -85,35 +85,94 @@ class MeterBook:
 
     async def add(self, actor: Actor, values: Mapping[str, Any]) -> Device:
         """Take a meter in. Raises ``BadInput`` for values that do not fit, ``Conflict`` for an id that is taken."""
-        meter_id, config = self._checked(values)
-        try:
-            device = meter_device(self._entry(meter_id, config), self._registry, self._operator, True)
-        except ConfigError as error:
-            raise BadInput(error.message, where="address", hint=error.hint) from None
-        await self._keep(actor, meter_id, config)
-        ids = [entity.id for entity in device.entities]
-        numbers = await self._store.series(ids)
-        for entity in device.entities:
-            entity.series = numbers[entity.id]
-        self._estate.add(device)
-        self._tell()
-        return device
-
-    def _checked(self, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         try:
             meter_id = identifier()(values.get("id", ""))
-            where = place()(values.get("place") or "")
         except vol.Invalid as error:
             raise BadInput(str(error), where="id") from None
         if meter_id in self._estate:
             raise Conflict(f"the id {meter_id} is taken", where="id")
+        config = self._checked(values)
+        device = self._built(meter_id, config)
+        await self._keep(actor, meter_id, config)
+        await self._number(device)
+        self._estate.add(device)
+        self._tell()
+        return device
+
+    async def change(self, actor: Actor, meter_id: str, values: Mapping[str, Any]) -> Device:
+        """Change a meter of the book; its id stays, and with it its history and its accounts.
+
+        Raises ``BadInput`` for one of a site file and for values that do not fit.
+        """
+        before = self._own(meter_id, hint="change it there")
+        if values.get("id", meter_id) != meter_id:
+            raise BadInput("the id of a meter stays", where="id", hint="take another meter in beside it")
+        known = self._config_of(before)
+        config = self._checked({**known, "place": " / ".join(known["place"]), **values})
+        if config == known:
+            return before
+        device = self._built(meter_id, config)
+        self._check_free(device.parent, device.address, before)
+        await self._replace(actor, meter_id, known, config)
+        await self._number(device)
+        _inherit(device, before)
+        if (line := self._lines.get(before.parent)) is not None and before.parent != device.parent:
+            line.forget(meter_id)
+        self._estate.remove(meter_id)
+        self._estate.add(device)
+        self._tell()
+        return device
+
+    def _built(self, meter_id: str, config: Mapping[str, Any]) -> Device:
+        try:
+            return meter_device(self._entry(meter_id, config), self._registry, self._operator, True)
+        except ConfigError as error:
+            raise BadInput(error.message, where="address", hint=error.hint) from None
+
+    async def _number(self, device: Device) -> None:
+        numbers = await self._store.series([entity.id for entity in device.entities])
+        for entity in device.entities:
+            entity.series = numbers[entity.id]
+
+    def _own(self, meter_id: str, hint: str) -> Device:
+        """The meter of the book with this id."""
+        device = self._estate.get(meter_id)
+        if device is None or device.kind != "meter":
+            raise NotFound(f"there is no meter {meter_id}")
+        if device.origin != DATABASE:
+            raise BadInput(f"{meter_id} is set up in {device.origin}", hint=hint)
+        return device
+
+    def _check_free(self, line_id: str, address: str, device: Device) -> None:
+        """Raise ``Conflict`` when another meter has this address on this line."""
+        for one in self._estate.values():
+            if one.parent == line_id and one.address == address and one is not device:
+                raise Conflict(f"{one.id} has the address {one.address} on the line {line_id}", where="line")
+
+    def _config_of(self, device: Device) -> dict[str, Any]:
+        place, profile = list(device.place), device.profile.id
+        return {
+            "line": device.parent,
+            "profile": profile,
+            "address": device.address,
+            "name": device.name,
+            "place": place,
+        }
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            where = place()(values.get("place") or "")
+        except vol.Invalid as error:
+            raise BadInput(str(error), where="place") from None
         profiles = self._registry.profiles
         if values.get("line") not in self._lines:
             raise BadInput(f"there is no line {values.get('line')}", where="line", hint=", ".join(self._lines))
-        if values.get("model") not in profiles:
-            raise BadInput(f"there is no model {values.get('model')}", where="model", hint="see the documentation")
-        config = {"line": values["line"], "profile": values["model"], "address": str(values.get("address") or "")}
-        return meter_id, config | {"name": str(values.get("name") or ""), "place": list(where)}
+        if values.get("profile") not in profiles:
+            raise BadInput(
+                f"there is no profile {values.get('profile')}", where="profile", hint="see the documentation"
+            )
+        config = {"line": values["line"], "profile": values["profile"], "address": str(values.get("address") or "")}
+        return config | {"name": str(values.get("name") or ""), "place": list(where)}
 
     async def _keep(self, actor: Actor, meter_id: str, config: Mapping[str, Any]) -> None:
         now, audit = self._clock.now(), Audit(self._store, self._clock)
@@ -121,7 +180,7 @@ class MeterBook:
             "id": meter_id,
             "operator": self._operator,
             "kind": "meter",
-            "config_json": json.dumps({name: config[name] for name in KEPT}, ensure_ascii=False),
+            "config_json": _as_json(config),
             "disabled": 0,
             "created_by": actor.id,
             "created_ms": now,
@@ -131,6 +190,20 @@ class MeterBook:
         def work(tx: Any) -> None:
             tx.insert("devices", row)
             audit.write(tx, Entry("meter.add", f"meter:{meter_id}", actor.id, self._operator, after=config))
+
+        await self._store.transact(work)
+
+    async def _replace(self, actor: Actor, meter_id: str, known: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """Keep what a meter is now, and note what changed."""
+        changed = [name for name in KEPT if known[name] != config[name]]
+        before, after = ({name: one[name] for name in changed} for one in (known, config))
+        row = {"config_json": _as_json(config), "updated_ms": self._clock.now()}
+        audit = Audit(self._store, self._clock)
+
+        def work(tx: Any) -> None:
+            tx.update("devices", {"id": meter_id, "operator": self._operator}, row)
+            entry = Entry("meter.change", f"meter:{meter_id}", actor.id, self._operator, before=before, after=after)
+            audit.write(tx, entry)
 
         await self._store.transact(work)
 
@@ -178,9 +251,7 @@ class MeterBook:
             raise BadInput(f"{device.id} is set up in {device.origin}", hint="change its line: there")
         if line_id not in self._lines:
             raise BadInput(f"there is no line {line_id}", where="line", hint=", ".join(self._lines))
-        for one in self._estate.values():
-            if one.parent == line_id and one.address == device.address and one is not device:
-                raise Conflict(f"{one.id} has the address {one.address} on the line {line_id}", where="line")
+        self._check_free(line_id, device.address, device)
         before, audit = device.parent, Audit(self._store, self._clock)
         row = {"id": device.id, "operator": self._operator, "line": line_id, "now_ms": self._clock.now()}
 
@@ -202,11 +273,7 @@ class MeterBook:
 
     async def remove(self, actor: Actor, meter_id: str) -> None:
         """Let a meter of the book go; its history stays. Raises ``BadInput`` for one of a site file."""
-        device = self._estate.get(meter_id)
-        if device is None or device.kind != "meter":
-            raise NotFound(f"there is no meter {meter_id}")
-        if device.origin != DATABASE:
-            raise BadInput(f"{meter_id} is set up in {device.origin}", hint="take it out there")
+        device = self._own(meter_id, hint="take it out there")
         audit = Audit(self._store, self._clock)
 
         def work(tx: Any) -> None:
@@ -223,3 +290,18 @@ class MeterBook:
 
 def _of_the_book(device: Any) -> bool:
     return bool(device.origin == DATABASE)
+
+
+def _as_json(config: Mapping[str, Any]) -> str:
+    return json.dumps({name: config[name] for name in KEPT}, ensure_ascii=False)
+
+
+def _inherit(device: Device, before: Device) -> None:
+    """What was known of the meter stays known; a meter on another wire is not called silent for what was there."""
+    device.answered_ms, device.since_ms = before.answered_ms, before.since_ms
+    if before.parent == device.parent:
+        device.status, device.detail, device.failures = before.status, before.detail, before.failures
+    for entity in device.entities:
+        old = before.entity(entity.definition.key)
+        if old is not None and old.definition == entity.definition:
+            entity.state = old.state

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from meterhub.collections import MAX_LIMIT
-from meterhub.devices.device import Status
+from meterhub.devices.device import Device, Status
+from meterhub.errors import NotFound
 from meterhub.web.collector_parts import figures_of
 from meterhub.web.fragments import dumps
 from meterhub.web.params import choice, from_cursor, query_of, to_cursor, whole
@@ -16,6 +17,7 @@ from meterhub.web.rooms import ROOMS
 from meterhub.web.routes import FRAGMENTS, VISIBILITY, Route, as_json, list_schema, raw_json
 from meterhub.web.visibility import Seen, may_see, may_see_entity
 
+KINDS = ("meter", "collector")
 LIST_QUERY = {
     "kind": "only devices of this kind: meter, collector",
     "site": "only devices of this site",
@@ -31,9 +33,10 @@ async def list_devices(request: web.Request) -> web.Response:
     given = query_of(request, LIST_QUERY)
     limit = whole(given, "limit", 50, 1, MAX_LIMIT)
     status = choice(given, "status", "", ("", *Status))
+    kind = choice(given, "kind", "", ("", *sorted({*KINDS, *(one.kind for one in request.app[ROOMS].estate.values())})))
     after = from_cursor(given["cursor"]) if "cursor" in given else ""
     seen = await request.app[VISIBILITY].devices(request["actor"])
-    found = _filtered(seen, given.get("kind", ""), given.get("site", ""), status, given.get("q", ""))
+    found = _filtered(seen, kind, given.get("site", ""), status, given.get("q", ""))
     start = bisect_right(found, after, key=lambda row: row[0]) if after else 0
     page = found[start : start + limit]
     cursor = to_cursor(page[-1][0]) if page and start + limit < len(found) else None
@@ -53,11 +56,22 @@ def _filtered(seen: Seen, kind: str, site: str, status: str, search: str) -> See
     return [row for row in seen if needle in row[2]] if needle else seen
 
 
+def _device(request: web.Request) -> Device:
+    """The device that the path names; a line, which devices have as their parent, is said to be one."""
+    actor, name = request["actor"], request.match_info["id"]
+    for collector in request.app[ROOMS].collectors() if name not in request.app[ROOMS].estate else ():
+        found = request.app[ROOMS].estate.get(collector.id)
+        if found is not None and may_see(actor, found) and any(one.config.id == name for one in collector.lines):
+            hint = f"GET /api/v1/devices/{collector.id}/figures has the figures of its lines"
+            raise NotFound(f"{name} is a line of the collector {collector.id}, not a device", hint=hint)
+    return request.app[VISIBILITY].device(actor, name)
+
+
 async def get_device(request: web.Request) -> web.Response:
     """One device with its entities, their states, and the actions that the caller may call."""
     query_of(request, ())
     actor = request["actor"]
-    device = request.app[VISIBILITY].device(actor, request.match_info["id"])
+    device = _device(request)
     fragments = request.app[FRAGMENTS]
     entities = ",".join([fragments.entity(one) for one in device.entities if may_see_entity(actor, one)])
     offered = dumps([one.name for one in request.app[ROOMS].actions.offered(device, actor)])
@@ -67,8 +81,8 @@ async def get_device(request: web.Request) -> web.Response:
 async def get_figures(request: web.Request) -> web.Response:
     """How a device is reached: a collector's connection, days, lines and nodes; how a meter answered."""
     query_of(request, ())
-    actor, visibility, rooms = request["actor"], request.app[VISIBILITY], request.app[ROOMS]
-    device = visibility.device(actor, request.match_info["id"])
+    actor, rooms = request["actor"], request.app[ROOMS]
+    device = _device(request)
 
     def seen(device_id: str) -> bool:
         found = rooms.estate.get(device_id)

@@ -47,7 +47,7 @@ async def test_a_moved_meter_keeps_its_readings_and_a_moved_collector_its_days(h
 
 async def test_a_meter_of_the_book_is_moved_by_a_command_and_stays_so(hub, sim, clock):
     home = await hub(BEFORE)
-    values = {"id": "a-103", "line": "c1-a", "address": "103", "model": "dlt645-2007-single-phase"}
+    values = {"id": "a-103", "line": "c1-a", "address": "103", "profile": "dlt645-2007-single-phase"}
     await home.collections["meters"].source.create(System(), values)
     protocol = home.reader.protocols["dlt645-2007"]
     twin = protocol.simulate(home.estate["a-103"], sim.world)
@@ -67,7 +67,7 @@ async def test_a_meter_of_the_book_is_moved_by_a_command_and_stays_so(hub, sim, 
     again = await hub(BEFORE)
     assert again.estate["a-103"].parent == "c2-a"
     assert len(await readings(again, clock, "a-103")) == len(first) + 2
-    taken = {"id": "a-104", "line": "c1-a", "address": "102", "model": "dlt645-2007-single-phase"}
+    taken = {"id": "a-104", "line": "c1-a", "address": "102", "profile": "dlt645-2007-single-phase"}
     await again.collections["meters"].source.create(System(), taken)
     run = await again.act("meter.move", "a-104", {"line": "c2-a"})
     assert run.error["code"] == "conflict" and "a-102" in run.error["message"]

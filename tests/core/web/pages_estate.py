@@ -79,7 +79,7 @@ DEVICE_FIELDS = (
     Field("place", text("Place", "位置", "場所"), search=True),
     Field("address", text("Address", "表号", "アドレス"), search=True),
     Field("line", text("Line", "线路", "回線"), filter=True, search=True),
-    Field("model", text("Model", "型号", "機種"), filter=True, column=False),
+    Field("profile", text("Model", "型号", "機種"), filter=True, column=False),
     Field("answered_ms", text("Last answer", "最近应答", "最終応答"), "time"),
     Field("detail", text("Detail", "说明", "詳細"), "sentence", sort=False),
 )
@@ -100,7 +100,7 @@ def device_row(device: Device) -> dict[str, object]:
         "place": " / ".join(device.place),
         "address": device.address,
         "line": device.parent,
-        "model": device.profile.id,
+        "profile": device.profile.id,
         "answered_ms": device.answered_ms or None,
         "detail": device.detail,
     }

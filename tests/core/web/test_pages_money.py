@@ -719,3 +719,37 @@ async def test_the_money_of_a_month_is_that_of_the_ledger(court):
     row = re.search(rf"<td>{month}</td>(.*?)</tr>", html)[1]
     assert re.findall(r"[0-9]+[.][0-9]{2}", row) == ["42.34", "2.33", "40.01"]
     assert html.count("/pay/order/") == 2
+
+
+async def api(court, method, path, **more):
+    if not hasattr(court, "token"):
+        court.token = await court.hub.people.tokens.create(court.hub.people.users.get("boss"), "t", by=Maintainer())
+    headers = {"Authorization": f"Bearer {court.token}"}
+    async with court.client.request(method, f"/api/v1{path}", headers=headers, **more) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_what_a_caller_asks_wrongly_is_a_400_that_names_what_there_is(court):
+    for action, params, hint in (
+        ("meter.read", {"entities": ["colour"]}, "energy_total"),
+        ("meter.write", {"entity": "colour", "value": "1"}, "settings: "),
+        ("meter.write", {"setting": "colour", "value": "1"}, "known: entity, value"),
+    ):
+        body = {"target": "a-101", "params": params, "reason": "a test"}
+        status, answer = await api(court, "POST", f"/actions/{action}?wait=5", json=body)
+        assert (status, answer["error"]["code"]) == (400, "bad_input") and hint in answer["error"]["hint"], answer
+    status, answer = await api(court, "GET", "/devices?kind=zzz")
+    assert status == 400 and "collector, meter" in answer["error"]["message"]
+    status, answer = await api(court, "GET", "/devices/c1-a")
+    assert status == 404 and "is a line of the collector c1" in answer["error"]["message"]
+    assert (await api(court, "GET", "/devices/c1"))[0] == 200
+
+
+async def test_a_meter_of_the_database_is_changed_by_the_api_with_the_words_of_the_site_file(court):
+    new = {"id": "b-1", "line": "c1-a", "profile": "dial-in-2007-prepaid", "address": "201"}
+    assert (await api(court, "POST", "/collections/meters", json=new))[0] == 201
+    status, row = await api(court, "PATCH", "/collections/meters/b-1", json={"name": "Kitchen", "place": "Block B / 1"})
+    assert (status, row["name"], row["place"], row["profile"]) == (200, "Kitchen", "Block B / 1", new["profile"])
+    assert (await api(court, "GET", "/devices/b-1"))[1]["name"] == "Kitchen"
+    status, answer = await api(court, "PATCH", "/collections/meters/a-101", json={"name": "Mine"})
+    assert status == 400 and "is set up in" in answer["error"]["message"]

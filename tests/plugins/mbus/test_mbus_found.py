@@ -55,7 +55,7 @@ async def test_a_line_is_searched_in_the_background_and_progress_is_shown(home, 
     assert search["state"] == "done" and search["percent"] == 100 and search["found"] == 4
     found = {row["address"]: row for row in await rows(home, "found-meters")}
     assert found["12345679-MHB-01-04"]["meter"] == "h-1"
-    assert found["20000001-ELS-0A-07"]["model"] == "elster-falcon-mbus" and not found["20000001-ELS-0A-07"]["meter"]
+    assert found["20000001-ELS-0A-07"]["profile"] == "elster-falcon-mbus" and not found["20000001-ELS-0A-07"]["meter"]
 
 
 async def test_a_meter_that_is_configured_by_its_number_alone_is_known_again(hub, clock):
@@ -122,10 +122,10 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
     meters, found = home.collections["meters"], home.collections["found-meters"]
     row = next(one for one in await rows(home, "found-meters") if one["address"] == "20000001-ELS-0A-07")
     assert found.row_link(row) == (
-        "/meters/new?id=m-c1-a-20000001-els-0a-07&line=c1-a&address=20000001-ELS-0A-07&model=elster-falcon-mbus"
+        "/meters/new?id=m-c1-a-20000001-els-0a-07&line=c1-a&address=20000001-ELS-0A-07&profile=elster-falcon-mbus"
     )
     await meters.source.create(
-        System(), {"id": "w-9", "line": "c1-a", "address": row["address"], "model": row["model"]}
+        System(), {"id": "w-9", "line": "c1-a", "address": row["address"], "profile": row["profile"]}
     )
     assert (await home.act("meter.read", "w-9")).result["values"]["volume"] == "0.001"
     row = next(one for one in await rows(home, "found-meters") if one["address"] == "20000001-ELS-0A-07")
@@ -140,7 +140,7 @@ async def test_a_found_meter_is_taken_in_and_answers_at_once_and_after_a_restart
 
 
 async def test_a_meter_whose_line_has_gone_is_shown_with_what_is_wrong(home, hub):
-    values = {"id": "w-9", "line": "c1-a", "address": "7", "model": "mbus-water"}
+    values = {"id": "w-9", "line": "c1-a", "address": "7", "profile": "mbus-water"}
     await home.collections["meters"].source.create(System(), values)
     await home.stop()
     again = await hub(SITE.replace("id: c1-a", "id: c1-b").replace("line: c1-a", "line: c1-b"))
@@ -156,12 +156,12 @@ async def test_a_meter_whose_line_has_gone_is_shown_with_what_is_wrong(home, hub
         ({"id": "h-1"}, Conflict),
         ({"id": "Not An Id"}, BadInput),
         ({"line": "nowhere"}, BadInput),
-        ({"model": "nothing"}, BadInput),
+        ({"profile": "nothing"}, BadInput),
         ({"address": "seven"}, BadInput),
     ],
 )
 async def test_what_does_not_fit_is_not_taken_in(home, change, error):
-    values = {"id": "w-9", "line": "c1-a", "address": "7", "model": "mbus-water"} | change
+    values = {"id": "w-9", "line": "c1-a", "address": "7", "profile": "mbus-water"} | change
     with pytest.raises(error):
         await home.collections["meters"].source.create(System(), values)
     assert len([one for one in home.estate.values() if one.kind == "meter"]) == 1
@@ -170,3 +170,27 @@ async def test_what_does_not_fit_is_not_taken_in(home, change, error):
 async def test_a_meter_of_the_site_file_is_not_taken_out_on_a_page(home):
     with pytest.raises(BadInput, match="is set up in"):
         await home.collections["meters"].source.delete(System(), "h-1")
+
+
+async def test_a_meter_of_the_book_is_changed_and_keeps_its_history(home):
+    meters, user = home.collections["meters"].source, System()
+    await meters.create(user, {"id": "w-9", "line": "c1-a", "address": "7", "profile": "mbus-water"})
+    entity = home.estate["w-9"].entities[0]
+    home.estate.set(entity, 12)
+    before = await home.store.series([entity.id])
+    row = await meters.update(user, "w-9", {"name": "Kitchen", "place": "Block A / 2"})
+    assert (row["name"], row["place"], row["profile"]) == ("Kitchen", "Block A / 2", "mbus-water")
+    changed = home.estate["w-9"].entities[0]
+    assert changed.state.value == 12 and changed.series == entity.series == before[entity.id]
+    row = await meters.update(user, "w-9", {"profile": "mbus-gas", "address": "8"})
+    assert (row["profile"], row["address"]) == ("mbus-gas", "8")
+    for wrong, where in (({"id": "w-10"}, "id"), ({"line": "nowhere"}, "line"), ({"profile": "x"}, "profile")):
+        with pytest.raises(BadInput) as error:
+            await meters.update(user, "w-9", wrong)
+        assert error.value.where == where
+    with pytest.raises(BadInput, match="is set up in"):
+        await meters.update(user, "h-1", {"name": "Mine"})
+    rows = await home.store.query("select action, before_json, after_json from audit where action = 'meter.change'")
+    assert len(rows) == 2 and "Kitchen" in rows[0]["after_json"] and "mbus-water" in rows[1]["before_json"]
+    await meters.update(user, "w-9", {"name": "Kitchen"})
+    assert len(await home.store.query("select 1 from audit where action = 'meter.change'")) == 2
