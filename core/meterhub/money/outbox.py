@@ -126,8 +126,9 @@ class Outbox:
 
     def _expect(self, due_ms: int) -> None:
         """A row is due then: look no later."""
-        if due_ms < self._next_ms:
-            self._next_ms = due_ms
+        # A clock set forward leaves the next look in the past, and whoever waits for it must hear of the new time.
+        if due_ms < self._next_ms or due_ms <= self._clock.now():
+            self._next_ms = min(due_ms, self._next_ms)
             self._wake.set()
 
     async def run(self) -> None:

@@ -56,6 +56,16 @@ async def test_what_fails_is_tried_again_after_longer_and_longer_waits(till):
     assert row["done_ms"] == work.begun_ms + 11_555_000
 
 
+async def test_a_clock_set_forward_delays_nothing_that_is_due(till):
+    work = Work(till)
+    await till.until_quiet(1)
+    before = till.clock.now
+    till.clock.now = lambda: before() + 3_600_000
+    await put(till, "1")
+    await till.until_quiet(2)
+    assert [key for key, _ in work.calls] == ["1"]
+
+
 async def test_tries_are_counted_and_failures_only_in_a_row(till):
     work = Work(till, BadInput("no"), Again(5, "not yet"), Again(20), ValueError("a mistake"), Again(None, "help"))
     await put(till, "1")
