@@ -25,6 +25,8 @@ from meterhub.money.states import DeliveryState
 from meterhub.store.engine import Row, Store, Transaction
 
 PARK = Again(None, "a person has to decide")
+READ_AGAIN_S = 5
+"""Between two readings of a count that does not fit to the books."""
 OVER = (DeliveryState.CONFIRMED, DeliveryState.NOT_DELIVERED)
 
 
@@ -61,6 +63,8 @@ class Deliveries:
         # Before the first sending the count gives the number; after it only the count can tell what became of it.
         step = steps.begin if delivery["state"] == "planned" else steps.judge
         moved = await self._moved(step, delivery, PurseReading.of(answer.result))
+        if moved["state"] == "planned" and not moved["needs_person"]:
+            return Again(READ_AGAIN_S, moved["error"])
         return await self._send(moved) if moved["state"] == "sending" else _ended(moved)
 
     async def _send(self, delivery: Row) -> Again | None:

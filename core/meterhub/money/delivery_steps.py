@@ -53,9 +53,7 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> None:
     assert account is not None
     known = account["purchase_count"]
     if purse.count is not None and known is not None and purse.count != known:
-        detail = mark(f"the meter has had {purse.count} purchases, the books know of {known}")
-        desk.tx.update("deliveries", {"id": delivery["id"]}, {"count_before": purse.count})
-        _call_person(desk, delivery, cases.COUNT_GAP, detail)
+        _gap(desk, delivery, purse.count, known)
         return
     counted = purse.count is not None
     number = (
@@ -76,6 +74,17 @@ def begin(desk: Desk, delivery: Row, purse: PurseReading) -> None:
         desk.tx.execute("proof.adopted", {"account": account["id"], "count": purse.count})
     move_delivery(desk.tx, delivery, DeliveryState.SENDING, **changes)
     desk.books(delivery).sent(delivery)
+
+
+def _gap(desk: Desk, delivery: Row, count: int, known: int) -> None:
+    """The meter's count is not the one in the books: a person has to look, when two readings have said so.
+
+    One alone may be the late answer to a question of before the hub was started again.
+    """
+    detail = mark(f"the meter has had {count} purchases, the books know of {known}")
+    desk.tx.update("deliveries", {"id": delivery["id"]}, {"count_before": count, "error": detail})
+    if delivery["count_before"] == count:
+        _call_person(desk, delivery, cases.COUNT_GAP, detail)
 
 
 def doubt(desk: Desk, delivery: Row, why: str) -> None:

@@ -167,14 +167,22 @@ def _done(tx: Transaction, refund: Row, payment: Row, statement: RefundStatement
     books.refunded(refund, payment)
     for kind in (cases.REFUND_ABNORMAL, cases.REFUND_REFUSED):
         cases.solve(tx, kind, refund["no"], by="system", at_ms=books.at_ms)
-    for kind in (cases.LATE, cases.SECOND):
-        cases.solve(tx, kind, f"{payment['id']}", by="system", at_ms=books.at_ms)
+    _solve_if_all_is_back(tx, payment, books.at_ms)
     order = tx.one("money.order", {"no": refund["order_no"]})
     if order is None or books.waits(payment):
         return
     if order["state"] == OrderState.REFUNDING:
         move_order(tx, order, OrderState.REFUNDED, done_ms=books.at_ms)
         tell(tx, order, "refunded", outbox)
+
+
+def _solve_if_all_is_back(tx: Transaction, payment: Row, at_ms: int) -> None:
+    """Nobody is needed any more for a payment that was late, or the second; while a part of it waits, somebody is."""
+    back = tx.one("money.refunded", {"payment": payment["id"]})
+    if back is None or back["fen"] < payment["amount_fen"]:
+        return
+    for kind in (cases.LATE, cases.SECOND):
+        cases.solve(tx, kind, f"{payment['id']}", by="system", at_ms=at_ms)
 
 
 def _not_done(tx: Transaction, refund: Row, payment: Row, statement: RefundStatement, books: Books) -> None:

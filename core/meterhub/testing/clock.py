@@ -53,6 +53,10 @@ class MovableClock(Clock):
         """As ``Clock``; once installed it works in plain fixtures too, where no loop runs."""
         return self.call_at(self._now_s + delay_s, callback, *args)
 
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the clock: ``now()`` leaps, forward or back; ``monotonic()`` and timers go on."""
+        self._start_ms += round(seconds * 1000)
+
     async def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass; everything that is due meanwhile happens in its order."""
         await asyncio.sleep(seconds)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from meterhub.store.engine import Params, Row
+from meterhub.store.files import HUB
 from meterhub.store.sqlite import SqliteStore
 from meterhub.store.writer import Job, Writer
 
@@ -26,6 +28,13 @@ class InlineWriter(Writer):
         if not self._due:
             self._due = True
             self._loop.call_soon(self._turn)
+
+    def lose(self, error: BaseException) -> None:
+        """The power goes: what is not committed never was, and whoever waits for it hears ``error``."""
+        while not self._queue.empty():
+            job = self._queue.get_nowait()
+            if job is not None and not job.future.done():
+                job.future.set_exception(error)
 
     def _tell(self, callback: Callable[..., object], *args: Any) -> None:
         callback(*args)
@@ -50,6 +59,18 @@ class InlineStore(SqliteStore):
 
     _writer_type = InlineWriter
     _synchronous = "OFF"
+
+    def lose(self, error: BaseException) -> None:
+        """The power goes: see ``InlineWriter.lose``. What is on disk can be read, and written to, at once."""
+        for writer in self._writers.values():
+            assert isinstance(writer, InlineWriter)
+            writer.lose(error)
+
+    def snapshot(self, sql: str, params: Params = ()) -> list[Row]:
+        """The rows of a statement, at once: nothing else happens between several of them."""
+        cursor = self._reader(HUB).execute(sql, params)
+        columns = [one[0] for one in cursor.description]
+        return [dict(zip(columns, row, strict=True)) for row in cursor]
 
     async def _read_outside(self, run: Callable[[], T]) -> T:
         await Turn()

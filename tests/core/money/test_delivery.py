@@ -182,6 +182,24 @@ async def test_a_delivery_that_was_sent_anew_and_then_not_sent_is_still_carried_
     assert await till.state(no) == "fulfilled" and purse.ledger == [(1, 700), (2, 5000)]
 
 
+async def test_a_late_answer_that_tells_an_older_count_calls_nobody(till):
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    purse = till.meters.purses["a-101"]
+    real = till.meters.ask
+    late = [Answer({"count": 0, "balance": "0.00"})]
+
+    async def ask(action, meter, params, key, cause):
+        return late.pop() if action == "meter.balance" and late else await real(action, meter, params, key, cause)
+
+    till.money.deliveries._ask = ask
+    no = await till.paid_order(key="k2")
+    await till.until_quiet()
+    assert await till.state(no) == "fulfilled" and await till.cases() == []
+    assert purse.ledger == [(1, 5000), (2, 5000)]
+
+
 async def test_a_count_below_what_the_meter_confirmed_is_not_adopted(till):
     await till.account()
     await till.paid_order()

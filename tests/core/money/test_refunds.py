@@ -263,6 +263,23 @@ async def test_a_late_payment_that_is_given_back_cannot_be_applied(till):
         await till.money.counter.apply_late(payment["id"], "user:anna")
 
 
+async def test_a_late_payment_of_which_a_part_went_back_still_needs_a_person(till):
+    await till.account()
+    no = await till.start(await till.order())
+    await till.until_quiet(1000)
+    from meterhub.money.statements import PaymentState, PaymentStatement
+
+    statement = PaymentStatement(no, PaymentState.PAID, 5000, "T9")
+    till.company.trades[no].state = PaymentState.PAID
+    await till.money.settle(Evidence("acme", "M1", "court", Source.NOTICE, statement))
+    (payment,) = await till.rows("select * from payments")
+    for fen, left in ((2000, ["late_payment"]), (3000, [])):
+        await till.money.counter.refund(RefundWish(payment["id"], fen, "too late"), "user:anna")
+        await till.until_quiet(600)
+        assert await till.cases() == left
+    assert await nonzero(till) == {}
+
+
 async def test_an_account_that_is_gone_from_the_site_file_is_waited_for(till):
     no = await server_order(till)
     court = till.merchants._all.pop("court")

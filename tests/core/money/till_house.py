@@ -35,6 +35,10 @@ class Till:
 
     async def open(self, wrap=lambda store: store, engine=SqliteStore):
         self.real = await engine.open(self.folder, self.clock)
+        return self.begin(wrap)
+
+    def begin(self, wrap=lambda store: store):
+        """A new room on the open store, as after a restart."""
         self.store = wrap(self.real)
         self.tasks = Tasks(self.clock, lambda owner, error: self.errors.append((owner, error)))
         outside = Outside(
