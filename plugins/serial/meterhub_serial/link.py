@@ -121,8 +121,8 @@ class SerialChannel(asyncio.Protocol, Channel):
         return True
 
     def pause(self) -> bool:
-        """A raw port on the network is slowed by TCP. A device is not, nor is RFC 2217, which pyserial reads ahead."""
-        if not self.peer.startswith("socket://") or self._transport is None or self.cause:
+        """A port on the network is slowed by TCP. A device is not."""
+        if "://" not in self.peer or self._transport is None or self.cause:
             return False
         self._transport.pause_reading()
         return True

@@ -85,8 +85,33 @@ def _never_block(port: Any) -> None:
     port.close = lambda: _in_thread(drop_and_close)
 
 
+LOOP_S = 60.0
+"""So long the reading thread waits for a loop that may be gone."""
+READ_AHEAD = 16 * 1024
+"""Bytes that pyserial may take from an RFC 2217 server before they are asked for: a minute of 2400 baud."""
+
+
+def bound(port: Any) -> None:
+    """Let pyserial read no further ahead than that: its queue has no limit of its own. TCP does the rest."""
+    queue = getattr(port, "_read_buffer", None)
+    if queue is not None:
+        queue.maxsize = READ_AHEAD
+
+
+def unbound(port: Any) -> None:
+    """Let pyserial's own thread end, which may wait for room in its queue."""
+    queue = getattr(port, "_read_buffer", None)
+    if queue is not None:
+        with queue.mutex:
+            queue.maxsize = 0
+            queue.not_full.notify_all()
+
+
 class ThreadTransport(asyncio.Transport):
-    """For ports without a file descriptor (RFC 2217): a thread reads, and another writes."""
+    """For ports without a file descriptor (RFC 2217): a thread reads, and another writes.
+
+    The reading one waits until the loop has taken what it read; while reading is paused the server is slowed by TCP.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, port: Any) -> None:
         super().__init__()
@@ -98,6 +123,9 @@ class ThreadTransport(asyncio.Transport):
         self._to_write: list[bytes | int] = []
         """Bytes, and speeds to set before what follows."""
         self._more = threading.Condition()
+        self._taken, self._going = threading.Event(), threading.Event()
+        self._going.set()
+        bound(port)
         loop.call_soon(protocol.connection_made, self)
         for work in (self._read, self._write):
             threading.Thread(target=work, name=f"serial {work.__name__}", daemon=True).start()
@@ -119,6 +147,14 @@ class ThreadTransport(asyncio.Transport):
             self._to_write.append(baud)
             self._more.notify()
 
+    def pause_reading(self) -> None:
+        """Read nothing after what is under way."""
+        self._going.clear()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._going.set()
+
     def abort(self) -> None:
         """Close; what is not written yet is dropped."""
         self._end(None)
@@ -135,6 +171,9 @@ class ThreadTransport(asyncio.Transport):
         with self._more:
             self._closing = True
             self._more.notify()
+        self._going.set()
+        self._taken.set()
+        unbound(self._port)
         _in_thread(self._port.close)
         self._loop.call_soon(self._protocol.connection_lost, error)
 
@@ -143,15 +182,19 @@ class ThreadTransport(asyncio.Transport):
             self._loop.call_soon_threadsafe(callback, *args)
 
     def _heard(self, data: bytes) -> None:
+        self._taken.set()
         if not self._closing:
             self._protocol.data_received(data)
 
     def _read(self) -> None:
         try:
             while not self._closing:
+                self._going.wait()
                 data = self._port.read(max(1, min(self._port.in_waiting, 4096)))
-                if data:
+                if data and not self._closing:
+                    self._taken.clear()
                     self._tell(self._heard, data)
+                    self._taken.wait(LOOP_S)
         except Exception as error:  # noqa: BLE001 - whatever the port's thread meets ends this connection
             self._tell(self._end, error)
 

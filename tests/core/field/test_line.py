@@ -538,3 +538,67 @@ async def test_a_time_out_in_bit_times_follows_the_speed_of_the_wire(line, wire,
     at_full_speed = await patience()
     assert line.retune(line.config.baud // 2)
     assert await patience() == pytest.approx(2 * at_full_speed, abs=2)
+
+
+async def test_the_jobs_of_one_meter_go_in_the_order_in_which_they_came(line, wire, results, clock):
+    for key in (1, 2, 3, 4):
+        wire.expect(request(1, key)).answer(answer(1, key))
+        line.submit(results.reading(f"r{key}", 1, key))
+    await clock.advance(5)
+    wire.finish()
+    assert results.names == ["r1", "r2", "r3", "r4"]
+
+
+async def test_what_became_too_late_just_now_is_not_sent_either(line, wire, results, clock):
+    for address in (1, 2):
+        wire.expect(request(address, 1)).answer(answer(address, 1), after_s=0.2)
+    line.submit(results.reading("first", 1, 1))
+    line.submit(results.reading("second", 2, 1, priority=Priority.OPERATOR))
+    line.submit(results.reading("noticed early", 3, 1, deadline_s=0.1))
+    line.submit(results.reading("since then", 4, 1, deadline_s=0.3))
+    await clock.advance(2)
+    wire.finish()
+    ends = dict(results)
+    assert isinstance(ends["noticed early"], Dropped) and isinstance(ends["since then"], Dropped)
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("priority", "wait_s"),
+    [
+        (Priority.MONEY, 30),
+        (Priority.OPERATOR, 30),
+        (Priority.TENANT, 30),
+        (Priority.SCHEDULED, 900),
+        (Priority.BACKGROUND, 3600),
+    ],
+)
+async def test_how_long_a_job_waits_when_it_does_not_say(line, wire, results, clock, priority, wait_s):
+    wire.expect(request(9, 1)).answer(answer(9, 1), after_s=2 * wait_s)
+    line.submit(results.reading("long", 9, 1, priority=Priority.MONEY, ask={"timeout_s": 3 * wait_s}))
+    line.submit(results.reading("waits", 1, 1, priority=priority))
+    await clock.advance(wait_s - 1)
+    assert line.waiting == 1
+    wire.connect(line)  # the wire is free; whoever waits for too long is not sent any more
+    await clock.advance(0)
+    assert ("waits", [0]) not in results and line.current == "m-1"
+
+
+async def test_who_joins_a_read_late_extends_how_long_it_waits(line, wire, results, clock):
+    wire.expect(request(9, 1)).answer(answer(9, 1), after_s=0.4)
+    wire.expect(request(1, 1)).answer(answer(1, 1, 7))
+    line.submit(results.reading("before", 9, 1))
+    line.submit(results.reading("hurried", 1, 1, merge="same", deadline_s=0.1))
+    line.submit(results.reading("patient", 1, 1, merge="same", deadline_s=10))
+    await clock.advance(2)
+    wire.finish()
+    assert results[1:] == [("hurried", [7]), ("patient", [7])]
+
+
+async def test_a_read_is_made_anew_when_an_equal_one_is_over(line, wire, results, clock):
+    for value in (7, 8):
+        wire.expect(request(1, 1)).answer(answer(1, 1, value))
+        line.submit(results.reading(f"reads {value}", 1, 1, merge="same"))
+        await clock.advance(1)
+    wire.finish()
+    assert results == [("reads 7", [7]), ("reads 8", [8])]

@@ -191,6 +191,38 @@ async def test_a_serial_server_with_rfc_2217_works_through_its_url(host):
     assert host.users[0].causes == ["hub_stopped"]
 
 
+async def test_a_serial_server_with_rfc_2217_is_slowed_down(host):
+    server, said, over = Rfc2217Server(), 0, threading.Event()
+    server.start()
+    link = make_link(f"rfc2217://127.0.0.1:{server.listener.getsockname()[1]}")
+    await link.open(host)
+    await until(lambda: host.users)
+    user = host.users[0]
+
+    def flood():
+        nonlocal said
+        while not over.is_set():
+            try:
+                server.write(b"m" * 4096)
+                said += 4096
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+
+    threading.Thread(target=flood, daemon=True).start()
+    await until(lambda: user.data)
+    assert user.channel.pause()
+    await until(lambda: steady(lambda: (said, len(user.data))))
+    assert said < 32 * 2**20, "it waits with the sender"
+    before = len(user.data)
+    user.channel.resume()
+    await until(lambda: len(user.data) > before)
+    over.set()
+    await link.close()
+    assert user.causes == ["hub_stopped"]
+
+
 async def test_a_serial_server_in_raw_mode_is_slowed_down(host):
     said = 0
 
