@@ -6,7 +6,7 @@ from array import array
 
 WINDOW_S = 60.0
 
-JOBS, TRIES, ANSWERS, BYTES_IN, BYTES_OUT, BUSY_S, TRIP_S, WINDOW_END = range(8)
+JOBS, TRIES, ANSWERS, BYTES_IN, BYTES_OUT, BUSY_S, WINDOW_END = range(7)
 """Places in ``Figures.counts``."""
 
 
@@ -56,11 +56,6 @@ class Figures:
     def bytes_out(self) -> int:
         """Bytes sent."""
         return int(self.counts[BYTES_OUT])
-
-    @property
-    def trip_s(self) -> float:
-        """The usual time from a request to its answer; 0 before the first."""
-        return self.counts[TRIP_S]
 
     @property
     def busy_s(self) -> float:

@@ -92,6 +92,12 @@ class Intake(ABC):
         """Jobs in the queue."""
         return self._queue.count
 
+    @property
+    def trip_s(self) -> float:
+        """The usual time from a request to its answer, the mean of its meters; 0 before the first."""
+        trips_s = [one.trip_s for one in self.meters.values() if one.trip_s]
+        return sum(trips_s) / len(trips_s) if trips_s else 0.0
+
     def standing(self, meter_id: str) -> Standing:
         """How a meter has answered of late."""
         standing = self.meters.get(meter_id)

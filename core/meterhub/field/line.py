@@ -21,7 +21,7 @@ from meterhub.field.causes import in_words
 from meterhub.field.codec import Codec, Codecs
 from meterhub.field.dialogue import Ask
 from meterhub.field.envelope import Envelope
-from meterhub.field.figures import ANSWERS, BYTES_IN, BYTES_OUT, TRIES, TRIP_S
+from meterhub.field.figures import ANSWERS, BYTES_IN, BYTES_OUT, TRIES
 from meterhub.field.flow import Flow
 from meterhub.field.line_config import LineConfig
 from meterhub.field.link import Channel, LinkFacts
@@ -288,9 +288,7 @@ class Line(Pacing):
         self._phase = FREE
         self._clear_at = now + self.config.gap_s if self.config.gap_s else 0.0
         trip_s = self._in_flight(now)
-        counts = self._counts
-        counts[TRIP_S] += (trip_s - counts[TRIP_S]) * (NEWEST if counts[ANSWERS] else 1)
-        counts[ANSWERS] += 1
+        self._counts[ANSWERS] += 1
         job.answered = True
         job.tries_limit = None
         standing = job.standing

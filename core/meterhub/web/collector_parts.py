@@ -54,7 +54,7 @@ async def week_of(rooms: Rooms, device_id: str, now_ms: int) -> list[Spell]:
 
 def connection_of(collector: Collector) -> dict[str, Any]:
     """The connection as it is now; None for what nobody knows. ``trip_ms`` is the usual round trip of its lines."""
-    trips = [one.figures.trip_s for one in collector.lines if one.figures.trip_s]
+    trips = [one.trip_s for one in collector.lines if one.trip_s]
     return {
         "state": collector.state,
         "cause": collector.cause,
@@ -94,7 +94,7 @@ def line_of(collector: Collector, number: int, now_s: float) -> dict[str, Any]:
         "answers": figures.answers,
         "timeouts": figures.timeouts,
         "queue": line.waiting,
-        "trip_ms": round(1000 * figures.trip_s) or None,
+        "trip_ms": round(1000 * line.trip_s) or None,
         "foreign": figures.foreign,
         "garbage_bytes": line.garbage_bytes,
         "errors": dict(sorted(figures.errors.items())),
