@@ -67,6 +67,8 @@ async def test_a_late_payment_stays_a_case_until_its_money_has_a_place(till):
     with pytest.raises(Conflict, match="still waits"):
         await settle(till, cases.LATE)
     await give_back(till, no, 2000)
+    await till.until_quiet(600)
+    assert (await till.rows("select state from refunds"))[0]["state"] == "done"
     with pytest.raises(Conflict, match="still waits"):
         await settle(till, cases.LATE)
     till.company.fail["refund"] = ["before"] * 9
