@@ -36,8 +36,9 @@ READERS = 3
 GRACE_SLOTS = 1
 """Quarter hours that one stays open after its end, for readings that come a little late."""
 STALE_AT_ONCE = 200
-CHECKPOINT_ROWS = {HUB: 1_500, READINGS: 200_000}
-"""Rows changed between two checkpoints: up to 30 MB of the log when each is committed by itself."""
+CHECKPOINT_ROWS = {HUB: 1_500, READINGS: 50_000}
+"""Rows changed between two checkpoints: of orders that are committed alone some 30 MB of the log. Readings come in
+bulk and are flushed then, which everybody else on that disk waits for: so a few megabytes at a time."""
 
 
 class SqliteStore(Store):
