@@ -102,9 +102,9 @@ class Court(House):
             for plan in (lost, notice):
                 await session.post(f"http://127.0.0.1:{self.ports[company]}/sandbox/faults", json=plan)
 
-    async def pay(self, session, meter, number):
+    async def pay(self, session, meter, number, company=None):
         """One recharge as a tenant does it: again with the same key until the page answers, then pay the company."""
-        company = self.chance.choice(["alipay", "wechat"])
+        company = company or self.chance.choice(["alipay", "wechat"])
         fen = 1000 + self.meters.index(meter) * 100 + number
         form = {"amount": f"{fen // 100}.{fen % 100:02d}", "way": f"by-{company}.qr", "key": f"{meter}-{number}"}
         page = await self._answer(session, "POST", self.links[meter], form)

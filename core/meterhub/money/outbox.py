@@ -20,6 +20,8 @@ from meterhub.store.engine import Row, Store, Transaction
 
 LANES = 200
 """Rows under way at once."""
+SET_BACK_MS = 60_000
+"""A clock that goes back by less was only put right a little."""
 LOOK_S = 300.0
 """The longest time between two looks at the table."""
 WAITS_S = (5, 30, 120, 600, 3600)
@@ -74,6 +76,7 @@ class Outbox:
         self._next_ms = 0
         """When the table is to be looked at next."""
         self._wake = asyncio.Event()
+        self._ahead_ms: int | None = None
         self.fault = ""
         """Why nothing is carried out at present, "" when all is well."""
 
@@ -127,7 +130,7 @@ class Outbox:
     def _expect(self, due_ms: int) -> None:
         """A row is due then: look no later."""
         # A clock set forward leaves the next look in the past, and whoever waits for it must hear of the new time.
-        if due_ms < self._next_ms or due_ms <= self._clock.now():
+        if due_ms < self._next_ms or due_ms <= self._now():
             self._next_ms = min(due_ms, self._next_ms)
             self._wake.set()
 
@@ -162,6 +165,7 @@ class Outbox:
 
     async def look(self) -> None:
         """Start all rows that are due, and see when the next look has to be."""
+        await self._put_right()
         now_ms = self._clock.now()
         self._next_ms = now_ms + round(LOOK_S * 1000)  # what is committed from here on brings it forward
         ending = set(self._busy)  # their rows may be read as they were before their end was written
@@ -180,6 +184,30 @@ class Outbox:
             else:
                 self._busy.add(row["lane"])
                 self._spawn(f"outbox {row['lane']}", self._carry_out(row))
+
+    def _now(self) -> int:
+        """The time by which rows are reckoned; how far it was ahead of the clock that never goes back is kept."""
+        now_ms = self._clock.now()
+        ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
+        self._ahead_ms = ahead_ms if self._ahead_ms is None else max(self._ahead_ms, ahead_ms)
+        return now_ms
+
+    async def _put_right(self) -> None:
+        """When the clock was ahead and was set back, let nothing wait for times that were reckoned by it.
+
+        At the first look that is seen by rows that come from the future.
+        """
+        first = self._ahead_ms is None
+        now_ms = self._now()
+        ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
+        back_ms = (self._ahead_ms or ahead_ms) - ahead_ms
+        if back_ms < SET_BACK_MS and not first:
+            return
+        times = {"now_ms": now_ms, "back_ms": back_ms, "future_ms": now_ms + SET_BACK_MS, "parked_ms": PARKED_MS}
+        if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", times):
+            log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
+            await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
+        self._ahead_ms = ahead_ms
 
     async def _carry_out(self, row: Row) -> None:
         due_ms: int | None = self._clock.now()

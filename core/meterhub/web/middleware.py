@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from meterhub.errors import BadInput, MeterHubError, NotFound, TooLarge, TooMany
+from meterhub.errors import BadInput, MeterHubError, NotFound, StoreError, TooLarge, TooMany
+from meterhub.texts import mark
 from meterhub.web import auth
 from meterhub.web.rooms import ERROR_PAGE, ROOMS
 
@@ -30,6 +31,9 @@ SECURITY_HEADERS: CIMultiDict[str] = CIMultiDict(
         "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     }
 )
+
+NOT_KEPT = mark("the system cannot keep anything just now")
+TRY_LATER = mark("what was paid is not lost; try again in some minutes")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger(__name__)
@@ -74,6 +78,8 @@ async def _unexpected(request: web.Request, error: Exception, number: int) -> we
 async def _answer(
     request: web.Request, error: MeterHubError, status: int, headers: Any = None, code: str = ""
 ) -> web.StreamResponse:
+    if request.get("actor") is None:
+        error = for_strangers(error)
     draw = request.app.get(ERROR_PAGE)
     if draw is not None and not request.path.startswith("/api/") and wants_page(request):
         answer = await draw(request, error, code or error.code)
@@ -87,6 +93,13 @@ async def _answer(
     if status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def for_strangers(error: MeterHubError) -> MeterHubError:
+    """What somebody who is not logged in reads: of a store that fails, nothing about this machine."""
+    if isinstance(error, StoreError):
+        return StoreError(NOT_KEPT, hint=TRY_LATER)
+    return error
 
 
 def error_json(error: MeterHubError) -> bytes:

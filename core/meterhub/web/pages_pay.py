@@ -14,7 +14,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from meterhub.errors import BadInput, MeterHubError, NotFound, ProviderRefused, ProviderUnknown
+from meterhub.errors import BadInput, MeterHubError, NotFound, ProviderRefused, ProviderUnknown, StoreError
 from meterhub.money import ledger
 from meterhub.money.amount import parse_yuan, yuan
 from meterhub.money.merchants import Merchant
@@ -26,6 +26,7 @@ from meterhub.texts import LANGUAGES, Texts, mark
 from meterhub.web import qr
 from meterhub.web.addresses import client_address
 from meterhub.web.balance import balance_of
+from meterhub.web.middleware import for_strangers
 from meterhub.web.order_steps import OrderView
 from meterhub.web.pages import Site
 from meterhub.web.pages_login import YEAR_S
@@ -160,11 +161,11 @@ class PayPages:
         return self._site.page(
             request,
             "pay.html",
-            status=400 if error is not None else 200,
+            status=200 if error is None else error.status if isinstance(error, StoreError) else 400,
             account=account,
             name=request.match_info["name"],
             balance=await balance_of(self._site.rooms, self._money, account) if known else None,
-            error=error,
+            error=None if error is None else for_strangers(error),
             key=f"{self._site.rooms.clock.random.getrandbits(96):024x}",
             tiles=[yuan(fen) for fen in policy.tiles_fen if policy.least_fen <= fen <= policy.most_fen],
             least=yuan(policy.least_fen),

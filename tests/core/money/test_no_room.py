@@ -111,6 +111,48 @@ async def test_a_clock_that_jumps_neither_loses_nor_doubles(till, jump_ms):
     assert (await till.books())["meter/a-101-1"] == 5000
 
 
+@pytest.mark.parametrize("restart", [False, True])
+async def test_what_was_put_off_by_a_clock_that_was_ahead_goes_on_soon_after_it_was_put_right(till, restart):
+    await till.account()
+    real = till.clock.now
+    till.clock.now = lambda: real() + 86_400_000
+    no = await till.start(await till.order())
+    till.company.pay(no, till.clock.now())
+    till.meters.fail["meter.credit"] = ["before"] * 2
+    assert (await till.notify(no)).body == b"success"
+    await till.until_quiet(1)
+    assert await till.state(no[:-2]) == "paid"
+    till.clock.now = real
+    if restart:
+        await till.close()
+        await till.open()
+    await till.until_quiet(400)
+    assert await till.state(no[:-2]) == "fulfilled"
+    assert till.meters.purses["a-101"].ledger == [(1, 5000)]
+
+
+async def test_a_clock_that_was_set_on_and_back_between_two_looks_keeps_nothing_waiting(till):
+    await till.account()
+    nos = [await till.start(await till.order(key=f"k{number}")) for number in range(2)]
+    real = till.clock.now
+    for no, ahead_ms in zip(nos, (86_400_000, 0), strict=True):
+        till.clock.now = lambda ahead_ms=ahead_ms: real() + ahead_ms
+        till.company.pay(no, till.clock.now())
+        assert (await till.notify(no)).body == b"success"
+    await till.until_quiet(30)
+    assert [await till.state(no[:-2]) for no in nos] == ["fulfilled"] * 2
+
+
+async def test_an_order_does_not_end_early_because_the_clock_was_put_right(till):
+    await till.account()
+    real = till.clock.now
+    till.clock.now = lambda: real() + 86_400_000
+    order = await till.order()
+    till.clock.now = real
+    await till.until_quiet(600)
+    assert await till.state(order["no"]) == "created"
+
+
 async def test_money_that_could_not_begin_says_so_and_begins_when_the_file_can_be_written(till, caplog):
     await till.close()
     await till.open()

@@ -75,8 +75,8 @@ async def page(court, path, status=200, **headers):
         return html
 
 
-async def form(court, path, **fields):
-    return await court.client.post(path, data=fields, headers={"Accept": "text/html"}, allow_redirects=False)
+async def form(court, path, accept="text/html", **fields):
+    return await court.client.post(path, data=fields, headers={"Accept": accept}, allow_redirects=False)
 
 
 async def log_in(court, name="boss"):
@@ -196,6 +196,24 @@ async def test_a_notice_that_comes_in_pieces_is_read_whole(court):
     answer = await court.client.post("/pay/notify/acmepay/court", data=pieces())
     assert (answer.status, await answer.text()) == (200, "success")
     assert [one["attempt"] for one in await court.hub.store.query("select attempt from payments")] == [f"{no}00"]
+
+
+async def test_a_tenant_reads_of_a_full_disk_what_he_can_do_and_nothing_of_the_machine(court):
+    no, _ = await ordered(court)
+    writer = court.hub.store._writers["hub.db"]._conn
+    writer.execute("pragma query_only = 1")
+    for path, fields in ((court.links["a-101"], {"tile": "20.00", "way": "court.qr", "key": "k2"}),
+                         (f"/pay/order/{no}/look", {})):  # fmt: skip
+        for accept in ("text/html", "*/*"):
+            answer = await form(court, path, accept, **fields)
+            words = await answer.text()
+            assert answer.status == 503 and "cannot keep anything just now" in words and "some minutes" in words
+            assert "hub.db" not in words and "data folder" not in words
+    assert (await notify(court, f"paid {no}00")).status == 503
+    writer.execute("pragma query_only = 0")
+    court.company.pay(f"{no}00", court.clock.now())
+    assert (await form(court, f"/pay/order/{no}/look")).status == 303
+    await until(court, no, "Done. Thank you.")
 
 
 async def test_energy_that_is_left_is_not_shown_as_money(court):

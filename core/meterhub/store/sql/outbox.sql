@@ -32,3 +32,14 @@ where kind = :kind and state = 'waiting' and (key = :key or key > :key || '/' an
 select *, (select state from messages where messages.key = outbox.key) as told,
     (select no from messages where messages.key = outbox.key) as message_no
 from outbox where key = :order_no or key like :order_no || '/%' order by id;
+
+-- name: outbox.from_the_future
+-- Whether a row that waits was put in by a clock that was ahead of the present one.
+select 1 from outbox where state = 'waiting' and created_ms > :future_ms limit 1;
+
+-- name: outbox.bring_forward
+-- The clock was set back: what waits is due by as much earlier, a row of a clock that was ahead by what it was ahead.
+update outbox set
+    next_ms = max(:now_ms, next_ms - max(:back_ms, created_ms - :now_ms)),
+    created_ms = min(created_ms, :now_ms)
+where state = 'waiting' and next_ms > :now_ms and next_ms < :parked_ms;
