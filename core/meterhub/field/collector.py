@@ -6,7 +6,7 @@ Three clocks are kept apart: the link is alive (``alive_ms``), the wires behind 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from meterhub.bus import Bus
@@ -83,6 +83,8 @@ class Collector:
         """Its present connections: one, or one for each line where each line has a channel of its own."""
         self.link_trouble = ""
         """What is wrong with its link itself, in words; '' when nothing is."""
+        self.lost_on_link: Callable[[], int] = int
+        """Datagrams lost on its link since the start, its own or others'."""
         self.signal_dbm: int | None = None
         """How strong it is received; None where that is not told."""
         self.nodes: dict[str, Node] = {}

@@ -60,6 +60,9 @@ class LinkDesk:
         self._timer: asyncio.TimerHandle | None = None
         self._log_at = float("-inf")
         self._not_logged = 0
+        self._lost_datagrams = 0
+        for one in self.sessions.values():
+            one.lost_on_link = self.lost_datagrams
 
     @property
     def collectors(self) -> list[CollectorConfig]:
@@ -120,7 +123,12 @@ class LinkDesk:
 
     def lost(self, datagrams: int) -> None:
         """So many datagrams came when the kernel had no room for them."""
+        self._lost_datagrams += datagrams
         self._flow.lost(datagrams, self.link_id)
+
+    def lost_datagrams(self) -> int:
+        """How many were lost on this link since the start; nobody knows whose they were."""
+        return self._lost_datagrams
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()

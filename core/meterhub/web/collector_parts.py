@@ -68,6 +68,7 @@ def connection_of(collector: Collector) -> dict[str, Any]:
         "connections": collector.spells,
         "waiting_bytes": collector.waiting_bytes,
         "dropped_bytes": collector.dropped_bytes,
+        "lost_datagrams": collector.lost_on_link(),
         "queue": sum(one.waiting for one in collector.lines),
         "trip_ms": round(1000 * sum(trips) / len(trips)) if trips else None,
     }

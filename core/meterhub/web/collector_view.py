@@ -79,6 +79,7 @@ class CollectorView:
             (texts(mark("Connections since the start")), str(one["connections"])),
             (texts(mark("Bytes that wait to be taken in")), str(one["waiting_bytes"] or "")),
             (texts(mark("Bytes dropped for want of room")), str(one["dropped_bytes"] or "")),
+            (texts(mark("Datagrams lost on its link")), str(one["lost_datagrams"] or "")),
         ]
         return [(label, value) for label, value in facts if value]
 

@@ -20,6 +20,7 @@ from meterhub.field.flow import Flow
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import MAX_STRANGERS, LinkDesk
 from meterhub.testing.conformance_link import until
+from meterhub.web.collector_parts import connection_of
 from meterhub_gprs import open_link
 from meterhub_gprs.schema import COLLECTOR_SCHEMA, LINK_SCHEMA
 
@@ -160,5 +161,8 @@ async def test_datagrams_that_find_no_room_are_counted(caplog):
             far.send(b"DTU1")
             await asyncio.sleep(0.01)
         await until(lambda: flow.lost_datagrams > 0)
+    assert connection_of(owner)["lost_datagrams"] == flow.lost_datagrams, (
+        "said on the page of each collector of the link"
+    )
     assert any("datagrams are lost" in one.getMessage() for one in caplog.records)
     await link.close()
