@@ -182,14 +182,20 @@ async def test_a_late_answer_is_never_taken_for_the_next_question(line, wire, re
 
 async def test_an_answer_to_the_first_try_does_not_leave_its_double_for_the_next_question(line, wire, results, clock):
     # The meter answers both tries; the second answer must not be taken for a later, equal question.
-    wire.expect(request(1, 1)).answer(answer(1, 1, 1), after_s=0.56)
+    for _ in range(2):
+        wire.expect(request(1, 1))
+    line.submit(results.reading("silent", 1, 1))
+    await clock.advance(5)
+    until_again_s = wire.sent_at[1] - wire.sent_at[0]
+    wire.expect(request(1, 1)).answer(answer(1, 1, 1), after_s=until_again_s + 0.005)  # the second is not out yet
     wire.expect(request(1, 1)).answer(answer(1, 1, 1), after_s=0.3)
     wire.expect(request(1, 1)).answer(answer(1, 1, 2), after_s=0.2)
     line.submit(results.reading("first", 1, 1))
     line.submit(results.reading("again", 1, 1))
     await clock.advance(5)
     wire.finish()
-    assert results == [("first", [1]), ("again", [2])]
+    assert results[1:] == [("first", [1]), ("again", [2])]
+    assert wire.sent_at[4] == pytest.approx(wire.sent_at[3] + 0.3), "as soon as the double has come"
 
 
 async def test_after_a_time_out_the_line_waits_for_silence(line, wire, results, clock):
@@ -211,7 +217,17 @@ async def test_a_line_that_is_never_silent_is_used_anyway(line, wire, results, c
     line.submit(results.reading("next", 2, 1))
     await clock.advance(10)
     assert results[-1] == ("next", [0])
-    assert wire.sent_at[1] - wire.sent_at[0] < 6
+    assert 3.5 < wire.sent_at[1] - wire.sent_at[0] < 6, "silence was waited for, but not for ever"
+
+
+async def test_a_short_time_out_counts_after_a_long_one(line, wire, results, clock):
+    wire.expect(request(1, 1)).answer(answer(1, 1), after_s=0.1)
+    wire.expect(request(2, 1))
+    line.submit(results.reading("patient", 1, 1, ask={"timeout_s": 60}))
+    line.submit(results.reading("silent", 2, 1, ask={"timeout_s": 0.5, "tries": 1}))
+    await clock.advance(5)
+    wire.finish()
+    assert isinstance(results[1][1], NoAnswer)
 
 
 async def test_an_answer_that_is_longer_than_expected_is_waited_for(line, wire, results, clock):
@@ -602,3 +618,26 @@ async def test_a_read_is_made_anew_when_an_equal_one_is_over(line, wire, results
         await clock.advance(1)
     wire.finish()
     assert results == [("reads 7", [7]), ("reads 8", [8])]
+
+
+async def test_a_rest_counts_for_reads_that_wait_already_and_for_new_ones_behind_others(line, wire, results, clock):
+    for _ in range(3):
+        wire.expect(request(1, 1))
+    for number in range(4):
+        line.submit(results.reading(f"r{number}", 1, 1, ask={"tries": 1}))
+    await clock.advance(10)
+    wire.finish()
+    assert len(wire.sent) == 3 and "rests" in str(dict(results)["r3"])
+    wire.expect(request(2, 1)).answer(answer(2, 1), after_s=0.2)
+    line.submit(results.reading("another meter", 2, 1))
+    line.submit(results.reading("resting", 1, 1))
+    assert results.names[-1] == "resting", "told at once, not when the wire is free"
+
+
+async def test_a_poll_that_was_answered_in_part_is_no_silence(line, wire, results, clock):
+    wire.expect(request(1, 1)).answer(answer(1, 1))
+    wire.expect(request(1, 2))
+    line.submit(results.reading("half", 1, 1, 2, ask={"tries": 1}))
+    await clock.advance(5)
+    wire.finish()
+    assert line.standing("m-1").failures == 0
