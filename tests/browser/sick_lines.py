@@ -49,7 +49,7 @@ hub: {{name: Sick Court, time_zone: Asia/Shanghai, language: en, currency: CNY, 
 web: {{listen: "127.0.0.1:{web}"}}
 plugins: {{dlt645: , gprs: , serial: }}
 links:
-  - {{id: field, type: gprs, listen: "127.0.0.1:{field}", latency_max: 300ms}}
+  - {{id: field, type: gprs, listen: "127.0.0.1:{field}", latency_max: 1s}}
   - {{id: roof, type: serial, port: "rfc2217://127.0.0.1:{roof}", lines: [{{id: roof-a}}]}}
 schedules:
   - {{id: sweep, every: 5s, action: meter.read, params: {{entities: [energy_total]}}}}

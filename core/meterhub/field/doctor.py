@@ -55,8 +55,8 @@ class Exchange:
         self.answers: list[Sight] = []
         self.left = b""
 
-    def look(self, see: See) -> None:
-        """Sort what came."""
+    def look(self, see: See, before: Exchange | None) -> None:
+        """Sort what came; the request of the exchange ``before`` may be echoed late."""
         heard = self.heard
         if self.sent and heard.startswith(self.sent):
             self.echo, heard = True, heard[len(self.sent) :]
@@ -66,6 +66,8 @@ class Exchange:
                 self.answers.append(one)
             elif one.data.lstrip(WAKE_UP) == self.sent.lstrip(WAKE_UP):
                 self.echo = True
+            elif before is not None and one.data.lstrip(WAKE_UP) == before.sent.lstrip(WAKE_UP):
+                before.echo = True
             else:
                 self.foreign.append(one)
 
@@ -89,8 +91,8 @@ def diagnose(
     if not connected:
         return [Finding("offline")]
     before, *asked = list(exchanges_of(entries))
-    for one in (before, *asked):
-        one.look(see)
+    for earlier, one in zip((None, before, *asked), (before, *asked), strict=False):
+        one.look(see, earlier)
     if not asked:
         return [*_noise([before]), Finding("not_asked")]
     if cut := _wrong_parity([before, *asked]):

@@ -85,6 +85,7 @@ def test_some_meters_are_silent_and_others_answer():
 def test_an_echo_beside_right_answers_and_an_echo_alone():
     assert codes((1, request(1) + answer(1)), (2, request(2) + answer(2))) == ["echo", "healthy"]
     assert codes((1, request(1)), (2, request(2))) == ["echo_only"]
+    assert codes((1, b""), (2, request(1)), (3, request(2)), (1, request(3))) == ["echo_only"], "each came late"
 
 
 @pytest.mark.parametrize("slower", [1200, 600])
