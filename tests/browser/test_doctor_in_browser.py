@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from sick_lines import CASES, SickLines
 from meterhub.field.doctor_words import WORDS
 from meterhub.texts import texts_for
 
+PRESSES = 5
+"""On a machine that is too busy to answer in time lines look lossy: press again when there is more to judge by."""
 FULL = bool(os.environ.get("METERHUB_FULL"))
 LANGUAGES = ("en", "zh-CN", "ja")
 EVIDENCE_S = 25
@@ -92,16 +95,24 @@ def said(language, words):
     return max(re.split(r"%\(\w+\)\w", texts_for(language)(words)), key=len).strip()
 
 
+def press(page, url):
+    """The button of a collector's page, and wait for what comes of it."""
+    page.goto(url)
+    before = page.locator(".findings").count()
+    page.click("[data-dialog='do-collector-diagnose']")
+    page.click("dialog[open] button[type=submit]")
+    page.locator(".findings").nth(before).wait_for(timeout=120_000)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_doctor_says_what_is_wrong_what_to_do_and_shows_the_bytes(lines, browse, name):
     code, languages = CASES[name], LANGUAGES if FULL else LANGUAGES[list(CASES).index(name) % 3 :][:1]
     text, hint = WORDS[code]
-    page = browse(languages[0])
-    page.goto(f"{lines.url}/devices/{name}")
-    page.click("[data-dialog='do-collector-diagnose']")
-    page.click("dialog[open] button[type=submit]")
-    first = page.locator(".findings li").first
-    first.wait_for(timeout=120_000)
+    for _ in range(PRESSES):
+        press(browse(languages[0]), f"{lines.url}/devices/{name}")
+        if said(languages[0], text) in browse(languages[0]).locator(".findings li").first.inner_text():
+            break
+        time.sleep(EVIDENCE_S / 2)
     for language in languages:
         page = browse(language)
         page.goto(f"{lines.url}/devices/{name}")
