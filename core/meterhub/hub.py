@@ -316,6 +316,7 @@ class Hub:
             self.site.hub.time_zone,
             cron=entry.cron,
             every_s=entry.every_s,
+            at=entry.at,
             params=entry.params,
             catch_up=entry.catch_up,
             enabled=entry.enabled,

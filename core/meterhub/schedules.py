@@ -30,14 +30,20 @@ log = logging.getLogger(__name__)
 MAX_TIMER_S = 3600.0
 """The alarm is set again at least this often, so that a clock that is put forward or back is noticed."""
 
+NEVER_MS = 253_402_300_799_000
+"""The end of the year 9999: no occasion is left."""
+LATE_MS = 86_400_000
+"""An occasion that was never begun is caught up at most so late."""
+
 CUT_OFF = mark("the hub stopped before it was over")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A rule in time: ``cron`` (five fields, in ``zone``) or ``every_s`` with a phase that survives restarts.
+    """A rule in time: ``cron`` (five fields), ``every_s`` with a phase that survives restarts, or once ``at``.
 
-    ``catch_up``: ``once`` runs the latest missed occasion after a restart, ``none`` lets it go.
+    ``cron`` and ``at`` are times of ``zone``. ``catch_up``: ``once`` runs the latest missed occasion after a restart,
+    ``none`` lets it go; one that is over for more than a day is let go where it was never begun.
     """
 
     id: str
@@ -46,6 +52,7 @@ class Schedule:
     zone: ZoneInfo
     cron: str = ""
     every_s: int = 0
+    at: datetime | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     catch_up: str = "once"
     enabled: bool = True
@@ -82,11 +89,20 @@ class DueRows(Protocol):
         """The latest occasion that was claimed."""
 
 
+def at_of(schedule: Schedule) -> int:
+    """When a schedule of one occasion is due, in epoch ms."""
+    assert schedule.at is not None
+    return int(schedule.at.replace(tzinfo=schedule.zone).timestamp() * 1000)
+
+
 def next_due(schedule: Schedule, after_ms: int) -> int:
     """The first occasion after ``after_ms``, in epoch ms.
 
     In the hour that a zone repeats in autumn, a rule with fixed hours fires once, in the first pass.
     """
+    if schedule.at is not None:
+        at_ms = at_of(schedule)
+        return at_ms if at_ms > after_ms else NEVER_MS
     if schedule.every_s:
         step_ms = schedule.every_s * 1000
         return (after_ms // step_ms + 1) * step_ms
@@ -134,8 +150,9 @@ class Schedules:
         return iter(self._schedules.values())
 
     def next_ms(self, schedule_id: str) -> int | None:
-        """When the schedule fires next, None when it is disabled."""
-        return self._next.get(schedule_id)
+        """When the schedule fires next, None when it is disabled or over."""
+        due_ms = self._next.get(schedule_id)
+        return None if due_ms == NEVER_MS else due_ms
 
     def last(self, schedule_id: str) -> tuple[int, Mapping[str, Any]] | None:
         """The latest finished occasion of this process and its outcome."""
@@ -167,7 +184,8 @@ class Schedules:
         """
         last = await self._rows.last(schedule.id)
         if last is None:
-            return None
+            at_ms = at_of(schedule) if schedule.at is not None and schedule.catch_up == "once" else NEVER_MS
+            return (at_ms, False) if now_ms - LATE_MS < at_ms <= now_ms else None
         if schedule.catch_up != "once":
             await self._close(schedule, last)
             return None

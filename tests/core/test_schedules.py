@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,6 +50,39 @@ def make(clock, store, tasks):
         return Schedules(bus, clock, actions, StoredDueRows(store, clock), lambda target: [1, 2, 3], tasks.spawn)
 
     return build
+
+
+def once(at, **more):
+    return Schedule("s", "meter.read", {"all": "meters"}, SHANGHAI, at=datetime.fromisoformat(at), **more)
+
+
+def moment(text):
+    return int(datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).timestamp() * 1000)
+
+
+async def test_a_schedule_of_one_occasion_fires_once_also_over_restarts(make, clock):
+    fired, due_ms = [], moment("2026-01-01 09:00")
+    schedules = make(fired)
+    await schedules.start([once("2026-01-01 09:00")])
+    assert schedules.next_ms("s") == due_ms > clock.now()
+    await clock.advance((due_ms - clock.now()) / 1000 + 1)
+    assert [at for at, _ in fired] == [due_ms] and schedules.next_ms("s") is None
+    schedules.stop()
+    again = make(fired)
+    await again.start([once("2026-01-01 09:00")])
+    await clock.advance(7200)
+    assert len(fired) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "catch_up", "times"),
+    [("2026-01-01 07:00", "once", 1), ("2026-01-01 07:00", "none", 0), ("2025-12-30 07:00", "once", 0)],
+)
+async def test_one_occasion_that_passed_while_the_hub_was_down_is_done_at_the_start(make, clock, at, catch_up, times):
+    fired = []
+    await make(fired).start([once(at, catch_up=catch_up)])
+    await clock.advance(1)
+    assert [due for due, _ in fired] == [moment(at)] * times
 
 
 def every(seconds, **more):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -166,12 +167,13 @@ class MoneyConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEntry:
-    """One of ``schedules:``; either ``cron`` or ``every_s`` is set. ``params`` are checked by the action."""
+    """One of ``schedules:``; one of ``cron``, ``every_s`` and ``at`` is set. ``params`` are checked by the action."""
 
     id: str
     name: str
     cron: str
     every_s: int
+    at: datetime | None
     action: str
     target: Mapping[str, Any]
     params: Mapping[str, Any]

@@ -307,9 +307,10 @@ class _Reader:
 
     def _schedule(self, values: dict[str, Any], entry: Map) -> ScheduleEntry:
         path = f"schedules[{values['id']}]"
-        if ("cron" in values) == ("every" in values):
-            message = f"{path} needs either cron or every" + (", not both" if "cron" in values else "")
-            hint = 'such as every: 15m or cron: "*/15 * * * *"'
+        given = [name for name in ("cron", "every", "at") if name in values]
+        if len(given) != 1:
+            message = f"{path} needs either cron or every or at" + (", not both" if given else "")
+            hint = 'such as every: 15m, cron: "*/15 * * * *" or at: 2026-12-01 03:00'
             self._errors.append(ConfigError(message, where=entry.where("every"), hint=hint))
         target = dict(values.get("target", {"all": "meters"}))
         if not target:
@@ -320,6 +321,7 @@ class _Reader:
             name=values["name"],
             cron=values.get("cron", ""),
             every_s=values.get("every", 0),
+            at=values.get("at"),
             action=values["action"],
             target=target,
             params=values.get("params", EMPTY),

@@ -8,6 +8,7 @@ import voluptuous as vol
 
 from meterhub.config.base import Type, words_of
 from meterhub.config.days import day
+from meterhub.config.moments import local_time
 from meterhub.config.schema import ListOf
 from meterhub.config.types import (
     address,
@@ -185,6 +186,7 @@ SCHEDULE = {
     vol.Optional("name", default="", description="what people call it"): text(100, empty=True),
     vol.Optional("cron", description="minute, hour, day, month, weekday, in the zone of the hub"): cron(),
     vol.Optional("every", description="interval, instead of cron"): seconds(1, MAX_EVERY_S, whole=True),
+    vol.Optional("at", description="once, at this time of the hub's zone, instead of cron"): local_time(),
     vol.Optional("action", default="meter.read", description="what is done"): ACTION_NAME,
     vol.Optional("target", description="on what: all that is told must hold; all meters when left out"): TARGET,
     vol.Optional("params", description="parameters of the action"): mapping(),

@@ -166,7 +166,9 @@ def _schedule(
     last = schedules.last(schedule.id)
     return {
         "id": schedule.id,
-        "rule": schedule.cron or every_words(schedule.every_s, texts),
+        "rule": schedule.cron
+        or (f"{schedule.at:%Y-%m-%d %H:%M}" if schedule.at else "")
+        or every_words(schedule.every_s, texts),
         "action": texts.pick(action.title) if action is not None else schedule.action,
         "next_ms": schedules.next_ms(schedule.id),
         "last": _outcome(last[1], texts) if last is not None else "",
@@ -178,6 +180,12 @@ def _missing(site: Site, request: web.Request, missing: Mapping[str, str], texts
     """Who was not read at the last occasion, and why."""
     seen = [(site.may_see(request, meter_id), why) for meter_id, why in missing.items()]
     return [{"id": one.id, "name": one.name or one.id, "why": texts.said(why)} for one, why in seen if one is not None]
+
+
+def _rule(schedule: Schedule, texts: Texts) -> str:
+    if schedule.at is not None:
+        return f"{schedule.at:%Y-%m-%d %H:%M}"
+    return schedule.cron or every_words(schedule.every_s, texts)
 
 
 def every_words(every_s: int, texts: Texts) -> str:

@@ -153,10 +153,10 @@ HEAD = "links:\n  - {id: field, type: gprs, lines: [{id: w}]}\n"
             HEAD + "meters:\n  - {id: w, line: w, profile: p, address: 1}\n",
             "site.yaml:4: the id w is used twice; the first is at site.yaml:2 (give one of them another id)",
         ),
-        ("schedules:\n  - {id: s}\n", "site.yaml:2: schedules[s] needs either cron or every (such as every: 15m"),
+        ("schedules:\n  - {id: s}\n", "site.yaml:2: schedules[s] needs either cron or every or at (such as every: 15m"),
         (
             "schedules:\n  - {id: s, every: 5m, cron: '* * * * *'}\n",
-            "schedules[s] needs either cron or every, not both",
+            "schedules[s] needs either cron or every or at, not both",
         ),
         ("schedules:\n  - {id: s, every: 5}\n", "schedules[s].every is '5'; a duration from 1s to 366d is needed"),
         ("schedules:\n  - {id: s, cron: '* * *'}\n", "schedules[s].cron is '* * *'; a cron rule of five fields"),
