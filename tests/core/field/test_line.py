@@ -641,3 +641,15 @@ async def test_a_poll_that_was_answered_in_part_is_no_silence(line, wire, result
     await clock.advance(5)
     wire.finish()
     assert line.standing("m-1").failures == 0
+
+
+async def test_a_request_waits_until_its_radio_may_send_again(line, wire, results, clock):
+    free_at = clock.monotonic() + 20
+    wire.paced, wire.pause_s = True, lambda size: max(0.0, free_at - clock.monotonic())
+    wire.expect(request(1, 1)).answer(answer(1, 1, 3))
+    line.submit(results.reading("r", 1, 1))
+    await clock.advance(19)
+    assert not wire.sent
+    await clock.advance(5)
+    wire.finish()
+    assert results == [("r", [3])] and wire.sent_at[0] >= free_at

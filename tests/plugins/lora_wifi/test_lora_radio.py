@@ -93,3 +93,12 @@ async def test_a_radio_waits_for_its_share_of_the_time(clock):
     assert 0 < pause_s <= 1000 * module_s(16, 2400)
     await clock.advance(pause_s + 0.001)
     assert one.pause_s(16) == 0
+
+
+def test_a_spent_budget_comes_back_evenly_however_often_it_is_looked_at():
+    budget = DutyBudget(REGIONS["eu868"], 0.0)
+    budget.spend(36.0, 0.0)
+    assert budget.pause_s(1.0, 0.0) == pytest.approx(100.0)
+    for now in range(0, 100, 10):
+        assert budget.pause_s(1.0, float(now)) == pytest.approx(100.0 - now)
+    assert budget.pause_s(1.0, 100.0) == pytest.approx(0.0)
