@@ -81,9 +81,9 @@ class Known:
         seconds = AT_LEAST_S + SLOWER * sum(self.seconds[one] for one in tests)
         soft = round(time.process_time() + seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
-        if not self._left_s:
+        watched, self._left_s = self._left_s > 0, WAITING_S + SLOWER * seconds
+        if not watched:
             threading.Thread(target=self._wait, daemon=True).start()
-        self._left_s = WAITING_S + SLOWER * seconds
 
     def _wait(self) -> None:
         while self._left_s > 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from test_refunds import give_back
+
 from meterhub.money.asking import Answer
 
 
@@ -101,3 +103,35 @@ async def test_a_count_back_at_the_last_confirmed_purchase_can_be_taken_over(til
     await till.money.counter.resolve_delivery(no, "adopt_count", "counted wrongly here", "user:anna")
     await till.until_quiet()
     assert till.meters.purses["a-101"].ledger == [(1, 5000), (2, 5000)] and await till.state(no) == "fulfilled"
+
+
+async def test_why_a_meter_without_a_count_is_in_doubt_is_what_it_said(till):
+    await till.account(counted=False)
+    till.meters.purses["a-101"].limit_fen = 100
+    no = await till.paid_order()
+    await till.until_quiet()
+    row = await till.delivery(no)
+    assert (row["state"], row["error"]) == ("unknown", "over the hoarding limit")
+
+
+async def test_a_delivery_that_a_refund_stopped_says_so(till):
+    await till.account()
+    till.meters.fail["meter.balance"] = ["before"] * 9
+    no = await till.paid_order()
+    await till.until_quiet(1)
+    await give_back(till, no)
+    assert (await till.delivery(no))["error"] == "given back before it was sent"
+
+
+async def test_a_delivery_that_is_over_is_off_the_outbox_and_says_since_when(till):
+    await till.account()
+    no = await till.paid_order()
+    await till.until_quiet(0.5)
+    assert (await till.delivery(no))["confirmed_ms"] == (await till.delivery(no))["sent_ms"]
+    assert [state for _, state, _ in await till.outbox("delivery")] == ["done"]
+
+
+async def test_a_meter_is_asked_through_the_room_as_well(till):
+    await till.account()
+    answer = await till.money.ask("meter.balance", "a-101", {}, "", "user:anna")
+    assert answer.ok and answer.result["count"] == 0
