@@ -94,17 +94,20 @@ class Outbox:
         *,
         operator: str,
         after_s: float = 0,
+        again: bool = False,
     ) -> bool:
         """Add a row in the caller's transaction, due in ``after_s`` seconds; False when its key is there already.
 
-        A kind that nobody carries out (no message service is set up) is kept as ``no_way``, so that it can be seen.
+        With ``again`` a row that is done is to be carried out once more. A kind that nobody carries out (no message
+        service is set up) is kept as ``no_way``, so that it can be seen.
         """
         now_ms = self._clock.now()
         state = "waiting" if kind in self._handlers else "no_way"
         row = {"kind": kind, "key": key, "lane": f"{kind}/{lane}", "state": state, "operator": operator}
         due_ms = _due_ms(now_ms, after_s)
         content = _as_json(payload)
-        if not tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms}):
+        added = tx.execute("outbox.put", {**row, "payload_json": content, "now_ms": now_ms, "due_ms": due_ms})
+        if not added and not (again and tx.execute("outbox.put_again", {"kind": kind, "key": key, "due_ms": due_ms})):
             return False
         if state == "waiting":
             tx.after(partial(self._expect, due_ms))

@@ -34,6 +34,8 @@ REOPENED_EVERY = 20
 INSPECTED_EVERY = 200
 """Recharges between two inspections, beside the one at each power cut."""
 CHARGED_EVERY_S = 4 * 3600
+MOST_USED_FEN = 150_000
+"""What an account on the server uses at most between two charges: more than most pay, so that supplies are cut."""
 CALM_DAYS = 3
 
 
@@ -117,7 +119,7 @@ class World:
         for turn in range(1_000_000):
             await self.clock.sleep(CHARGED_EVERY_S)
             for account in accounts:
-                fen = self.random.randint(1, 8_000)
+                fen = self.random.randint(1, MOST_USED_FEN)
                 for _ in range(1 + (self.random.random() < 0.1)):
                     await self.hub(lambda a=account, f=fen, t=turn: self.till.money.counter.charge(a, f"{a}/{t}", f))
 

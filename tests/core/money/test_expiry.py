@@ -57,6 +57,18 @@ async def test_no_order_is_forgotten_when_the_clock_was_set_back(till):
     assert await states(till) == 3 * ["expired"]
 
 
+async def test_an_order_of_a_minute_that_the_clock_comes_to_twice_ends_without_another_one(till):
+    await till.account()
+    await till.order()
+    await till.until_quiet(1000)
+    assert await states(till) == ["expired"]
+    till.clock.jump(-1000)
+    await till.order(key="again")
+    assert [state for _, state, _ in await till.outbox("expire")] == ["waiting"]
+    await till.until_quiet(1000)
+    assert await states(till) == 2 * ["expired"]
+
+
 async def test_what_an_older_version_put_out_ends_its_order(till):
     await till.account()
     order = await till.order()

@@ -4,6 +4,11 @@ insert into outbox (operator, kind, key, lane, payload_json, state, next_ms, cre
 values (:operator, :kind, :key, :lane, :payload_json,
     :state, :due_ms, :now_ms) on conflict (kind, key) do nothing;
 
+-- name: outbox.put_again
+-- A row that is done is to be carried out once more.
+update outbox set state = 'waiting', next_ms = :due_ms, done_ms = null, tries = 0, failures = 0
+where kind = :kind and key = :key and state = 'done';
+
 -- name: outbox.heads
 -- The first waiting row of each lane that is due, soonest first, and the first of those that are not due yet; ``more``
 -- says whether others wait behind it in its lane.
