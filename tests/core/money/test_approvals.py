@@ -93,3 +93,14 @@ async def test_cash_that_was_approved_is_settled_in_the_same_commit(till):
     order = await till.money.approved(approval, "user:ben").sell_for_cash(Wish("a-101-1", 3000, "r1", "user:anna"))
     assert order["state"] == "fulfilled" and (await till.books())["prepaid/a-101-1"] == 3000
     assert await waiting(till) == []
+
+
+async def test_an_approval_that_is_used_up_beforehand_is_used_once(till):
+    approval = (await till.money.ask_second(wish()))["id"]
+    with pytest.raises(Conflict, match="second person"):
+        await till.money.accept(approval, "user:anna")
+    await till.money.accept(approval, "user:ben")
+    told = {"deed": "money.refund", "asked_by": "user:anna"}
+    assert till.audit[-1] == ("money.approved", "a-101-1", "user:ben", told) and await waiting(till) == []
+    with pytest.raises(Conflict, match="approved already"):
+        await till.money.accept(approval, "user:ben")
