@@ -26,6 +26,16 @@ async def paid_on_the_server(till):
     return order_no, RefundWish(payment["id"], 5000, "moved out")
 
 
+async def test_an_approval_that_is_used_up_before_its_deed_waits_no_more(till):
+    approval = (await till.money.ask_second(wish()))["id"]
+    with pytest.raises(Conflict, match="second person"):
+        await till.money.accept(approval, "user:anna")
+    await till.money.accept(approval, "user:bo")
+    assert await waiting(till) == []
+    with pytest.raises(Conflict, match="approved already"):
+        await till.money.accept(approval, "user:cy")
+
+
 async def test_a_wish_waits_under_its_key_with_all_that_it_needs(till):
     row = await till.money.ask_second(wish())
     (kept,) = await waiting(till)

@@ -6,7 +6,7 @@ import pytest
 from test_refunds import give_back, said, server_order
 from test_settle import evidence, paid
 
-from meterhub.errors import BadInput, Conflict
+from meterhub.errors import BadInput, Conflict, ProviderRefused
 from meterhub.money.amount import MAX_FEN, parse_yuan, positive
 from meterhub.money.evidence import Outcome, Source
 from meterhub.money.policy import LateRule, Policy
@@ -135,3 +135,25 @@ async def test_a_closed_attempt_of_an_unpaid_statement_stays_what_it_is(till):
     no = await till.start(await till.order())
     assert await till.money.settle(evidence(PaymentStatement(no, PaymentState.CLOSED))) is Outcome.CLOSED
     assert await till.money.settle(evidence(PaymentStatement(no, PaymentState.CLOSED))) is Outcome.PENDING
+
+
+async def test_an_attempt_that_the_company_refused_is_asked_about_no_more(till):
+    await till.account()
+    till.company.fail["create"] = ["refused"]
+    order = await till.order()
+    with pytest.raises(ProviderRefused):
+        await till.start(order)
+    before = len(till.company.calls)
+    await till.until_quiet(60)
+    assert len(till.company.calls) == before
+    assert [state for _, state, _ in await till.outbox("watch")] == ["done"]
+
+
+async def test_a_payer_who_says_it_is_paid_when_that_is_known_changes_nothing(till):
+    await till.account()
+    no = await till.paid_order()
+    await till.until_quiet()
+    before = len(till.company.calls)
+    await till.money.paying.look_now(no)
+    await till.until_quiet()
+    assert len(till.company.calls) == before and await till.state(no) == "fulfilled"

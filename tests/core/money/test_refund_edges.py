@@ -22,6 +22,18 @@ async def test_a_refund_that_is_done_has_no_error_left(till):
     assert await till.rows("select state, error from refunds") == [{"state": "done", "error": ""}]
 
 
+async def test_a_refund_that_a_notice_ended_is_asked_for_no_more(till):
+    no = await server_order(till)
+    till.company.fail["refund"] = till.company.fail["query_refund"] = ["before"] * 9
+    refund = await give_back(till, no)
+    await till.until_quiet(1)
+    await said(till, refund["no"], RefundState.DONE)
+    before = len(till.company.calls)
+    await till.until_quiet(3600)
+    assert len(till.company.calls) == before
+    assert [state for _, state, _ in await till.outbox("refund")] == ["done"]
+
+
 async def test_a_second_payment_that_went_back_does_not_end_the_refund_of_the_first(till):
     await till.account(mode=Mode.SERVER)
     order = await till.order()
