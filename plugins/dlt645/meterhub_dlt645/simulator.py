@@ -16,7 +16,7 @@ from meterhub_dlt645.authority import authority
 from meterhub_dlt645.catalogue import catalogue
 from meterhub_dlt645.formats import Format
 from meterhub_dlt645.frame import FOLLOWS, FROM_METER, PLUS_33, REFUSED, Frame, assemble
-from meterhub_dlt645.twin_fields import MAKERS_OWN, data_of, makers_data
+from meterhub_dlt645.twin_fields import MAKERS_OWN, data_of, makers_data, members_of
 from meterhub_dlt645.twin_knobs import Knobs
 from meterhub_dlt645.twin_load import load_data
 from meterhub_dlt645.twin_prices import in_use
@@ -177,9 +177,13 @@ class Twin(Knobs, SimulatedMeter):
             return self.say(0x92, bytes.fromhex(EVENT_STATUS)[::-1] + bytes(12) + tail)
         return self.refuse_to(frame, NO_SUCH_DATA)
 
+    def _written(self, identifier: str) -> bytes | None:
+        """What was written to an identifier, where a set of prices took over to the other one."""
+        return self.written.get(in_use(identifier, self.written, self.state), self.written.get(identifier))
+
     def data(self, identifier: str, request: bytes = b"") -> bytes | None:
         """The data of an identifier, or None for one that this meter does not know."""
-        found = self.written.get(in_use(identifier, self.written, self.state), self.written.get(identifier))
+        found = self._written(identifier)
         if found is not None:
             return found
         record = self.purse.record(identifier) if self.purse is not None else None
@@ -188,6 +192,9 @@ class Twin(Knobs, SimulatedMeter):
         layout = catalogue(self.edition).find(identifier)
         if layout is None or not _has_phase(self.edition, identifier, self.state.phases):
             return None
+        members = members_of(layout)
+        if any(self._written(one) is not None for one in members):
+            return b"".join(self.data(one) or b"" for one in members)
         if layout.kind == "load":
             return load_data(identifier, request, self.state)
         state = self.state

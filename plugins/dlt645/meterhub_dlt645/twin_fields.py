@@ -12,7 +12,7 @@ from meterhub.clock import utc
 from meterhub_dlt645.catalogue import Field, Layout, catalogue
 from meterhub_dlt645.formats import Ascii, Binary, Bits, Digits, Moment, Number
 from meterhub_dlt645.load_curve import TARIFFS
-from meterhub_dlt645.twin_state import PRICE_FEN_PER_KWH, TwinState
+from meterhub_dlt645.twin_state import PHASE_SHARES, PRICE_FEN_PER_KWH, TwinState
 from meterhub_dlt645.values import END_OF_BLOCK, joined_blocks
 
 SHARES = {0: 100, 1: 100, 3: 20, 5: 20, 9: 102}
@@ -61,12 +61,13 @@ def _parts(edition: str, identifier: str) -> tuple[tuple[str, Field], ...]:
     layout = catalogue(edition).find(identifier)
     assert layout is not None
     if layout.members:
-        return tuple((one, field) for one in _members(layout) for field in _fields(edition, one))
+        return tuple((one, field) for one in members_of(layout) for field in _fields(edition, one))
     times = range((TARIFFS + 1 if layout.word == "tariff" else MOST_OF_A_RECORD) if layout.repeats else 1)
     return tuple((identifier, field) for _ in times for field in layout.fields)
 
 
-def _members(layout: Layout) -> tuple[str, ...]:
+def members_of(layout: Layout) -> tuple[str, ...]:
+    """The identifiers of a block, as many as the meter has tariffs and settlements; none for a single item."""
     if not layout.repeats:
         return layout.members
     counts = {"tariff": TARIFFS + (layout.first == 0), "settlement": SETTLEMENTS}
@@ -209,8 +210,10 @@ def _energy(state: TwinState, edition: str, identifier: str, at_ms: int | None) 
         quantity, tariff = int(identifier[4:6], 16), 0
     else:
         quantity, tariff = int(identifier[2:4], 16) if identifier[:2] in ("00", "01") else 1, int(identifier[4:6], 16)
+    of_phase = 100
     share, tariff = SHARES.get(quantity, 0), tariff if tariff <= TARIFFS else 0
     for begin in PHASES_AT:
         if begin <= quantity < begin + 10:
-            share, tariff = SHARES.get(quantity - begin + 1, 0) // 3, 0
-    return state.energy(tariff, at_ms) * share // 100
+            share, tariff = SHARES.get(quantity - begin + 1, 0), 0
+            of_phase = PHASE_SHARES[PHASES_AT.index(begin)]
+    return state.energy(tariff, at_ms) * share * of_phase // 10_000

@@ -18,6 +18,8 @@ POWER_FACTOR = 980
 PURCHASE_CENTI_KWH = 30_000
 """A twin's customer buys 300 kWh each time, the moment the last ones are used up."""
 PRICE_FEN_PER_KWH = 55
+PHASE_SHARES = (34, 35, 31)
+"""Per cent of the whole."""
 
 
 class TwinState:
@@ -145,8 +147,7 @@ class TwinState:
         whole = self._curve.power_w(self.now_ms)
         if phase == 0 or self.phases == 1:
             return whole
-        share = (34, 35, 31)[phase - 1]
-        return whole * share // 100 if phase < 3 else whole - whole * 34 // 100 - whole * 35 // 100
+        return whole * PHASE_SHARES[phase - 1] // 100
 
     def power_at_w(self, at_ms: int) -> int:
         """Active power of a moment of the past, without flicker."""

@@ -47,6 +47,11 @@ def reactive(phase: int) -> Source:
     return lambda twin: twin.reactive_var(phase) * 10
 
 
+def reactive_of_1997(phase: int) -> Source:
+    """The same with the two decimals of 1997."""
+    return lambda twin: twin.reactive_var(phase) // 10
+
+
 def apparent(phase: int) -> Source:
     """Apparent power in 0.1 VA."""
     return lambda twin: twin.apparent_va(phase) * 10
@@ -89,7 +94,7 @@ def _energies() -> dict[str, Source]:
             sources[f"{quantity}{tariff:02X}00"] = partial(TwinState.energy, tariff=tariff)
             for back in range(1, 13):
                 sources[f"{quantity}{tariff:02X}{back:02X}"] = settled(tariff, back)
-        for number in range(2, 9):
+        for number in (2, 4, 6, 7, 8):
             sources[f"{number:04X}{tariff:02X}00"] = constant(0)
     return sources
 
@@ -129,18 +134,20 @@ SOURCES_2007: Mapping[str, Source] = {
     "04000503": TwinState.status_word_3,
     **{f"0400050{word}": constant(0) for word in (1, 2, 4, 5, 6, 7)},
     **{f"040501{tariff:02X}": constant(PRICE_FEN_PER_KWH * 100) for tariff in ALL_TARIFFS if tariff},
+    "04001001": constant(2000),
+    "04001002": constant(1000),
     **{f"050600{back:02X}": frozen_at(back) for back in range(1, 63)},
 }
 
 SOURCES_1997: Mapping[str, Source] = {
     **{f"901{tariff:X}": partial(TwinState.energy, tariff=tariff) for tariff in ALL_TARIFFS},
     **{f"902{tariff:X}": constant(0) for tariff in ALL_TARIFFS},
-    **{f"911{tariff:X}": constant(0) for tariff in ALL_TARIFFS},
     **{f"941{tariff:X}": settled(tariff, 1) for tariff in ALL_TARIFFS},
     **{f"981{tariff:X}": settled(tariff, 2) for tariff in ALL_TARIFFS},
     **{f"B61{phase}": whole_volts(phase) for phase in PHASES},
     **{f"B62{phase}": current_ca(phase) for phase in PHASES},
     **{f"B63{phase}": power(phase) for phase in (0, *PHASES)},
+    **{f"B64{phase}": reactive_of_1997(phase) for phase in (0, *PHASES)},
     **{f"B65{phase}": power_factor for phase in (0, *PHASES)},
     "C010": day,
     "C011": time,
