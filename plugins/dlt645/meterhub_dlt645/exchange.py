@@ -30,16 +30,14 @@ LONGEST_RECORD = 16_384
 class Talk:
     """What all questions of one dialogue with one meter have in common."""
 
-    __slots__ = ("_wild", "edition", "head", "preamble", "where")
+    __slots__ = ("edition", "head", "preamble", "where")
 
     def __init__(self, meter: Meter, edition: str, address: str = "") -> None:
         """``address`` is another one than the meter is known by."""
-        wire = bytes.fromhex(address or meter.address)[::-1]
-        self.head = b"\x68" + wire + b"\x68"
+        self.head = b"\x68" + bytes.fromhex(address or meter.address)[::-1] + b"\x68"
         self.edition = edition
         self.where = meter.id
         self.preamble: int = meter.options.get("preamble", DEFAULT_PREAMBLE)
-        self._wild = ANY_BYTE in wire or wire == ANY_METER
 
     def frame(self, control: int, wire_data: bytes = b"") -> Frame:
         """A request; ``wire_data`` has its +33H already."""
@@ -50,19 +48,16 @@ class Talk:
     ) -> Callable[[Frame], bool]:
         """What answers the request ``control``: data that begin with ``begin`` and end with ``end``, or begin with
         ``other``, or a refusal (all as on the wire)."""
-        head, wild = self.head, self._wild
-        good = control | FROM_METER
+        head, good = self.head, control | FROM_METER
 
         def match(frame: Frame) -> bool:
             raw = frame.raw
-            if not raw.startswith(head) and not (wild and self._is_mine(raw)):
+            if not raw.startswith(head) and not self._is_mine(raw):
                 return False
             said = raw[8]
-            if said == good | REFUSED:
-                return True
             if said & ~FOLLOWS != good:
-                return False
-            if raw.startswith(begin, 10, -2) and raw.endswith(end, 10, -2):
+                return said == good | REFUSED
+            if raw.startswith(begin, 10, -2) and (not end or raw.endswith(end, 10, -2)):
                 return True
             return other != b"" and raw.startswith(other, 10, -2)
 
@@ -77,7 +72,7 @@ class Talk:
         return frame
 
     def _is_mine(self, raw: bytes) -> bool:
-        """Whether a frame of any address may answer one with placeholders; some gateways echo them."""
+        """Whether a frame of another address may answer one with placeholders; some gateways echo them."""
         mine = self.head[1:7]
         return mine == ANY_METER or all(one in (ANY_BYTE, other) for one, other in zip(mine, raw[1:7], strict=True))
 
