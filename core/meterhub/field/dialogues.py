@@ -24,9 +24,9 @@ class Dialogues(Intake):
 
     def __init__(self, config: LineConfig, clock: Clock) -> None:
         super().__init__(config, clock)
-        self._stack: list[Turn] = []
-        """The last one runs, those before it were interrupted by it."""
-        self._over: list[tuple[Turn, Any, Exception | None]] = []
+        self._stack: tuple[Turn, ...] = ()
+        """The last one runs, those before it were interrupted by it. (A tuple of one is a single, recent object.)"""
+        self._over: tuple[tuple[Turn, Any, Exception | None], ...] = ()
         """Ended, and nobody has heard of it: the next request goes out first."""
 
     @property
@@ -48,7 +48,7 @@ class Dialogues(Intake):
         """Start a job's dialogue; None when it ended without asking anything."""
         if job.priority >= ROUTINE and job.standing.probing():
             job.tries_limit = 1
-        self._stack.append(job)
+        self._stack += (job,)
         self._step(job, None, None)
         return job if self._stack and self._stack[-1] is job else None
 
@@ -86,9 +86,9 @@ class Dialogues(Intake):
     def _end(self, job: Turn, result: Any, error: Exception | None) -> None:
         """The dialogue is over; ``_report`` tells of it."""
         if self._stack[-1] is job:
-            del self._stack[-1]
+            self._stack = self._stack[:-1]
         else:
-            self._stack.remove(job)
+            self._stack = tuple(one for one in self._stack if one is not job)
         if job.dialogue is not None:
             try:
                 job.dialogue.close()
@@ -96,13 +96,13 @@ class Dialogues(Intake):
                 log.exception("protocol %s failed to stop on meter %s", job.codec, job.meter_id)
         if job.silent and not job.answered:
             job.standing.silent(self._clock.monotonic())
-        self._over.append((job, result, error))
+        self._over += ((job, result, error),)
 
     def _report(self) -> None:
         """Tell everybody how their jobs ended; they may submit others meanwhile."""
-        over = self._over
-        while over:
-            job, result, error = over.pop(0)
+        while self._over:
+            job, result, error = self._over[0]
+            self._over = self._over[1:]
             self._tell(job, result, error)
 
     def _as_ours(self, job: Turn, error: Exception) -> MeterHubError:

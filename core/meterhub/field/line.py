@@ -57,6 +57,7 @@ class Line(Pacing):
         "_held",
         "_running",
         "_sent_bytes",
+        "_spoken",
         "_stale",
         "facts",
         "on_unsolicited",
@@ -80,6 +81,7 @@ class Line(Pacing):
         self.trace = Trace(clock, config.trace_size)
         self._codecs = Codecs(codecs, config.id)
         self._codec: Codec | None = None
+        self._spoken = ""  # the protocol of the last request
         self._envelope = envelope
         self._running = False
         self._flow = flow or Flow(clock)
@@ -158,6 +160,12 @@ class Line(Pacing):
     def listen(self, protocol: str) -> None:
         """Understand a protocol before anything is asked in it, for meters that speak first."""
         self._codec = self._codec or self._codecs[protocol]
+
+    def _speak(self, protocol: str) -> Codec:
+        """The codec of a protocol, which also takes what comes from now on."""
+        if self._codec is None or protocol != self._spoken:
+            self._codec, self._spoken = self._codecs[protocol], protocol
+        return self._codec
 
     def gave_up(self, why: str) -> None:
         """The network says that no answer will come to what was sent last: it counts as a time-out now."""
@@ -240,7 +248,7 @@ class Line(Pacing):
             self._wait(GAP, free_at)
             return
         try:
-            codec = self._codec = self._codecs[job.codec]
+            codec = self._speak(job.codec)
             codec.reset()
             data = codec.encode(ask.frame)
             if self._envelope is not None:

@@ -21,9 +21,7 @@ class Sieve(Framing):
     __slots__ = ("_doubt", "_inner", "_long", "_single", "held")
 
     def __init__(self, packets: Sequence[bytes]) -> None:
-        long = [one for one in packets if len(one) > 1]
-        long.sort(key=len, reverse=True)
-        self._long = long
+        self._long = long = tuple(sorted((one for one in packets if len(one) > 1), key=len, reverse=True))
         self._single = b"".join([one for one in packets if len(one) == 1])
         self._inner = b"".join([one[:-1] for one in long])
         self._doubt = False
