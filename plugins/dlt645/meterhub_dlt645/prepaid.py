@@ -30,7 +30,7 @@ def balance(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any])
     """What the purse says: count and money."""
     purse, _ = _purse(meter, "meter.credit")
     standing = yield from purse.standing(Talk(meter, edition))
-    return CommandReply(detail=told(standing))
+    return CommandReply(shown_by(meter, standing), told(standing))
 
 
 def credit(meter: Meter, edition: str, clock: Clock, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -73,7 +73,7 @@ def _change(
     content = purse.content(talk, purchase, signer, params)
     before = yield from purse.standing(talk)
     if _in_already(purse, before, number):
-        return CommandReply(detail=told(before) | {"number": number, "already": True})
+        return CommandReply(shown_by(meter, before), told(before) | {"number": number, "already": True})
     _check_number(meter, purse, before, number)
     if purse is PURSES["kede"] and identifier == REFUND:
         identifier = RECHARGE  # one command, with a direction in its content
@@ -127,7 +127,7 @@ def _judge(
     else:
         done = _moved(purchase, before, after) or (repeated and not purse.counts)
     if done:
-        return CommandReply(detail=detail)
+        return CommandReply(shown_by(meter, after), detail)
     if silence is not None:
         silence.hint = "nobody knows whether the meter has it: call again with the same number, never with another"
         raise silence
@@ -146,6 +146,14 @@ def _moved(purchase: Purchase, before: Standing, after: Standing) -> bool:
     expected = -purchase.amount if purchase.identifier == REFUND else purchase.amount
     missing = expected - (after.balance - before.balance)
     return 0 <= missing <= min(CONSUMED_SLACK, purchase.amount // 2)
+
+
+def shown_by(meter: Meter, standing: Standing) -> dict[str, int | bool | str | None]:
+    """What the purse said as values of the meter's own entities, so that a page shows them at once."""
+    if standing.remaining is None:
+        return {}
+    said = (("remaining_amount", standing.remaining), ("overdrawn_amount", standing.overdrawn))
+    return {key: fen for key, fen in said if key in meter.points}
 
 
 def told(standing: Standing) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Twin(Slave):
             return record.block + number_data(int(written.scaleb(-meaning.exponent)), record.coding, size)
         _, storage, tariff, _, _ = point.key
         micro = self.values.micro(meaning.quantity, meaning.unit, storage or 0, tariff or 0)
-        number = int(Decimal(micro).scaleb(-MICRO - meaning.exponent))
+        number = 0 if "backward" in point.modifiers else int(Decimal(micro).scaleb(-MICRO - meaning.exponent))
         if any(one.bit >= 0 for one in record.points):
             number = self._status(record.points)
         return record.block + number_data(number % 10**8, record.coding, size)

@@ -32,6 +32,15 @@ def test_money_goes_in_once(variant):
     assert [row.amount for row in twin.purse.ledger] == [10_000]
 
 
+@pytest.mark.parametrize("variant", PURSES)
+def test_what_the_purse_says_is_what_the_page_shows(variant):
+    one, twin, _ = prepaid(variant)
+    for name, params in (("meter.balance", {}), ("meter.credit", {"amount": "100.00", "number": 1})):
+        _, reply = act(one, twin, name, **params)
+        remaining, overdrawn = reply.values["remaining_amount"], reply.values["overdrawn_amount"]
+        assert Decimal(reply.detail["remaining"]) * 100 == remaining and overdrawn == 0
+
+
 @pytest.mark.parametrize("variant", ["national", "kede"])
 def test_a_lost_answer_is_settled_by_the_count(variant):
     one, twin, _ = prepaid(variant)

@@ -66,6 +66,14 @@ def test_a_twin_answers_its_profile(name):
     assert shown.get("others", "") == "", "every record is shown by a point"
 
 
+def test_nothing_flows_backwards_through_a_simulated_meter():
+    device = Device("w-1", "meter", MODELS["mbus-water"], address="5")
+    twin = PROTOCOL.simulate(device, StillWorld())
+    _, report = talk(PROTOCOL, PROTOCOL.read(device, list(device.points.values())), twin)
+    shown = {device.entities[place].definition.key: value for place, value, _ in report.updated}
+    assert shown["volume"] > 0 == shown["volume_backward"]
+
+
 def test_every_model_that_a_search_proposes_exists():
     assert {*OF_MEDIUM.values(), *OF_MAKER.values(), ANYTHING} <= set(MODELS)
     assert model_of(parse("12345678-ELS-0A-07").secondary) == "elster-falcon-mbus"
