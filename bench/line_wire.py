@@ -33,6 +33,7 @@ from meterhub.clock import Clock
 from meterhub.config.schema import check
 from meterhub.field.collector import Collector
 from meterhub.field.dialogue import Dialogue
+from meterhub.field.flow import Flow
 from meterhub.field.line import Line, LineConfig, Priority
 from meterhub.field.link import CollectorConfig
 from meterhub.field.link_desk import LinkDesk
@@ -132,15 +133,18 @@ class Ours:
     def __init__(self, port: int, lines: int) -> None:
         self.clock = Clock()
         self.answers = 0
-        bus = Bus()
+        bus, flow = Bus(), Flow(self.clock)  # one for all, as in a hub
+        self.link = open_link(self, link_config(port, lines))
+        codecs = {"b": Dlt645Codec}
         self.lines = [
-            Line(LineConfig(f"l{n}", timeout_s=TIMEOUT_S), self.clock, {"b": Dlt645Codec}) for n in range(lines)
+            Line(LineConfig(f"l{n}", timeout_s=TIMEOUT_S), self.clock, codecs, facts=self.link.facts, flow=flow)
+            for n in range(lines)
         ]
         owners = [
-            Collector(one, [line], self.clock, bus) for one, line in zip(collectors(lines), self.lines, strict=True)
+            Collector(one, [line], self.clock, bus, flow=flow)
+            for one, line in zip(collectors(lines), self.lines, strict=True)
         ]
-        self.desk = LinkDesk("bench", owners, self.clock, bus)
-        self.link = open_link(self, link_config(port, lines))
+        self.desk = LinkDesk("bench", owners, self.clock, bus, flow)
 
     async def start(self, lines: int) -> None:
         """Wait for all collectors, then begin to read."""
