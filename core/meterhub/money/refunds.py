@@ -13,7 +13,7 @@ from meterhub.money import cases
 from meterhub.money.amount import positive, yuan
 from meterhub.money.books import Books
 from meterhub.money.evidence import Evidence, Outcome
-from meterhub.money.follow import REFUND, tell
+from meterhub.money.follow import DELIVERY, REFUND, tell
 from meterhub.money.outbox import Outbox
 from meterhub.money.policy import Policy
 from meterhub.money.statements import RefundState, RefundStatement
@@ -48,7 +48,7 @@ def request_refund(tx: Transaction, wish: RefundWish, books: Books, outbox: Outb
     if not reason.strip():
         raise BadInput("a refund needs a reason")
     _check(tx, payment, fen)
-    if not books.waits(payment) and _in_meter(tx, payment, wish):
+    if not books.waits(payment) and _in_meter(tx, payment, wish, outbox):
         plan_withdrawal(tx, payment, fen, reason, books, outbox)
         return None
     return plan_refund(tx, payment, fen, reason, books, outbox)
@@ -82,7 +82,7 @@ def _check(tx: Transaction, payment: Row, fen: int) -> int:
     return int(before["fen"])
 
 
-def _in_meter(tx: Transaction, payment: Row, wish: RefundWish) -> bool:
+def _in_meter(tx: Transaction, payment: Row, wish: RefundWish, outbox: Outbox) -> bool:
     """Whether the meter has an order's credit and can give it back. Credit that is not sent yet is stopped.
 
     Raises ``Conflict`` for credit on its way, and for credit in a meter that keeps it.
@@ -109,6 +109,8 @@ def _in_meter(tx: Transaction, payment: Row, wish: RefundWish) -> bool:
     if delivery["state"] == DeliveryState.PLANNED:
         changes = {"error": "given back before it was sent", "needs_person": 0}
         move_delivery(tx, delivery, DeliveryState.NOT_DELIVERED, **changes)
+        # One that waited for a person must not hold up those behind it.
+        outbox.wake_row(tx, DELIVERY, f"{delivery['id']}")
     return False
 
 

@@ -33,9 +33,8 @@ REOPENED_EVERY = 20
 """Power cuts after which the files are opened anew; after the others the hub begins on the open ones."""
 INSPECTED_EVERY = 200
 """Recharges between two inspections, beside the one at each power cut."""
-CHARGED_EVERY_S = 4 * 3600
-MOST_USED_FEN = 150_000
-"""What an account on the server uses at most between two charges: more than most pay, so that supplies are cut."""
+CHARGED_EVERY_S = 2400
+CREDIT = "select coalesce(sum(fen), 0) as fen from book_balances where book = ?"
 CALM_DAYS = 3
 
 
@@ -119,7 +118,8 @@ class World:
         for turn in range(1_000_000):
             await self.clock.sleep(CHARGED_EVERY_S)
             for account in accounts:
-                fen = self.random.randint(1, MOST_USED_FEN)
+                (row,) = self.till.real.snapshot(CREDIT, [f"prepaid/{account}"])
+                fen = self.random.randint(1, row["fen"] * 4 // 3 + 5_000)  # often more than there is: supplies are cut
                 for _ in range(1 + (self.random.random() < 0.1)):
                     await self.hub(lambda a=account, f=fen, t=turn: self.till.money.counter.charge(a, f"{a}/{t}", f))
 

@@ -182,6 +182,25 @@ async def test_a_delivery_that_was_sent_anew_and_then_not_sent_is_still_carried_
     assert await till.state(no) == "fulfilled" and purse.ledger == [(1, 700), (2, 5000)]
 
 
+async def test_credit_that_is_given_back_while_a_person_is_needed_holds_up_no_other(till):
+    await till.account()
+    await till.paid_order()
+    await till.until_quiet()
+    till.meters.purses["a-101"].foreign(700)
+    no = await till.paid_order(key="k2")
+    await till.until_quiet(60)
+    assert await till.cases() == ["count_gap"]
+    behind = await till.paid_order(key="k3")
+    (payment,) = await till.rows("select * from payments where order_no = ?", no)
+    await till.money.counter.refund(RefundWish(payment["id"], 5000, "moved out"), "user:anna")
+    await till.until_quiet(60)
+    assert await till.state(no) == "refunded"
+    assert (await till.delivery(behind))["needs_person"] == 1
+    await till.money.counter.resolve_delivery(behind, "adopt_count", "a card was used", "user:anna")
+    await till.until_quiet()
+    assert await till.state(behind) == "fulfilled"
+
+
 async def test_a_late_answer_that_tells_an_older_count_calls_nobody(till):
     await till.account()
     await till.paid_order()
