@@ -157,6 +157,18 @@ def test_a_fixed_hour_fires_once_in_the_hour_that_autumn_repeats():
     assert iso(next_due(rule, first))[:16] == "2026-11-02T06:30"
 
 
+@pytest.mark.parametrize(("cron", "times"), [("30 2 * * *", 365), ("30 1 * * *", 365), ("0 * * * *", 8_760)])
+def test_a_year_with_two_clock_changes_has_every_occasion_once(cron, times):
+    rule = Schedule("s", "meter.read", {}, NEW_YORK, cron=cron)
+    begin, end = (int(datetime(year, 1, 1, tzinfo=NEW_YORK).timestamp() * 1000) for year in (2026, 2027))
+    due, seen = begin - 1, []
+    while (due := next_due(rule, due)) < end:
+        seen.append(datetime.fromtimestamp(due / 1000, NEW_YORK))
+    assert len(seen) == times
+    if times == 365:
+        assert len({moment.date() for moment in seen}) == 365, "once a day, also where the hour is left out or repeated"
+
+
 def test_settlement_rules_are_local_to_the_site():
     rule = Schedule("s", "meter.read", {}, SHANGHAI, cron="0 0 1 * *")
     assert iso(next_due(rule, 1_767_225_600_000))[:16] == "2026-01-31T16:00"
