@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from meterhub.errors import ProviderUnknown
 
@@ -48,3 +50,12 @@ async def body_of(response: ClientResponse, most: int) -> bytes:
         if len(found) > most:
             raise ProviderUnknown(f"the answer has more than {most} bytes")
     return bytes(found)
+
+
+def is_confidential(url: str) -> bool:
+    """Whether nobody on the way can read what is sent to ``url``: https, or this very machine by its address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "https" or (parts.scheme == "http" and ip_address(parts.hostname or "").is_loopback)
+    except ValueError:
+        return False

@@ -16,6 +16,7 @@ from meterhub import certificates, rsa_keys
 from meterhub.certificates import Certificate
 from meterhub.config.types import file_path, host_port, secret, text
 from meterhub.errors import ConfigError
+from meterhub.outgoing import is_confidential
 from meterhub_alipay import crypto
 
 GATEWAY = "https://openapi.alipay.com/gateway.do"
@@ -81,7 +82,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
     for name in ("app_id", "seller_id", "private_key"):
         if not options.get(name):
             raise ConfigError(f"{name} is missing", hint="the console of Alipay's open platform shows it")
-    if not options["gateway"].startswith("https://"):
+    if not is_confidential(options["gateway"]):
         raise ConfigError("the gateway must begin with https://")
     keys = replace(_keys(options), aes=_aes_key(options))
     if keys.private == sandbox_key("application"):

@@ -11,6 +11,7 @@ import voluptuous as vol
 from meterhub.config.nodes import Secret
 from meterhub.config.types import boolean, choice, host_port, mapping, secret, text
 from meterhub.errors import ConfigError, ProviderRefused
+from meterhub.outgoing import is_confidential
 
 PROVIDERS = ("aliyun", "tencent")
 ENDPOINTS = {"aliyun": "https://dysmsapi.aliyuncs.com", "tencent": "https://sms.tencentcloudapi.com"}
@@ -103,7 +104,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
     if sandbox:
         key_id, secret_ = key_id or SANDBOX_ID, secret_ or SANDBOX_SECRET
     endpoint = f"http://{sandbox}" if sandbox else options.get("endpoint", ENDPOINTS[provider])
-    if not sandbox and not endpoint.startswith("https://"):
+    if not sandbox and not is_confidential(endpoint):
         raise ConfigError("the endpoint must begin with https://")
     if not sandbox and secret_ == SANDBOX_SECRET:
         raise ConfigError("key is the one of the sandbox, which everybody knows")

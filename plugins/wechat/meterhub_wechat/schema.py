@@ -15,6 +15,7 @@ from meterhub import certificates, rsa_keys
 from meterhub.config.nodes import Secret
 from meterhub.config.types import boolean, file_path, host_port, secret, text
 from meterhub.errors import ConfigError
+from meterhub.outgoing import is_confidential
 from meterhub_wechat import crypto
 
 GATEWAY, BACKUP = "https://api.mch.weixin.qq.com", "https://api2.mch.weixin.qq.com"
@@ -77,7 +78,7 @@ def read_account(options: Mapping[str, Any]) -> Account:
     for name in ("mchid", "appid", "serial", "private_key", "apiv3_key"):
         if not options.get(name):
             raise ConfigError(f"{name} is missing", hint="the merchant platform shows it under API security")
-    if not options["gateway"].startswith("https://"):
+    if not is_confidential(options["gateway"]):
         raise ConfigError("the gateway must begin with https://")
     private = _named("private_key", options["private_key"], rsa_keys.private_key)
     if private == sandbox_key("merchant"):

@@ -328,6 +328,13 @@ def test_a_complete_account_is_read():
     assert account.keys.private == private("alipay_app") and list(account.keys.alipay) == [crypto.KEY_MODE]
 
 
+def test_a_company_on_this_machine_needs_no_https_and_proves_itself_with_its_own_keys():
+    assert (
+        read_account({**GOOD, "gateway": "http://127.0.0.1:8701/gateway.do"}).gateway
+        == "http://127.0.0.1:8701/gateway.do"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

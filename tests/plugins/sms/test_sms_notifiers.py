@@ -215,6 +215,10 @@ def test_one_secret_may_hold_id_and_secret():
     assert read_account(check({"provider": "tencent", "key": "a:b", "sign": "x"}, SCHEMA)).missing == "app_id"
 
 
+def test_a_company_on_this_machine_needs_no_https():
+    assert read(endpoint="http://127.0.0.1:8703").endpoint == "http://127.0.0.1:8703"
+
+
 def test_an_empty_section_is_right_and_sends_nothing():
     account = read_account(check({}, SCHEMA))
     assert (account.provider, account.missing) == ("aliyun", "key_id, key, sign")

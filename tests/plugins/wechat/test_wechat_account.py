@@ -369,6 +369,10 @@ def test_a_complete_account_is_read(tmp_path):
         read_account({**GOOD, "platform_certificates": [tmp_path / "none.pem"]})
 
 
+def test_a_company_on_this_machine_needs_no_https_and_proves_itself_with_its_own_keys():
+    assert read_account({**GOOD, "gateway": "http://[::1]:8702"}).gateway == "http://[::1]:8702"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
