@@ -31,6 +31,7 @@ from meterhub_alipay.sandbox_wire import content_of, failure, params_of, signed,
 MINUTE_S, HOUR_S = 60, 3600
 SCHEDULE_S = (4 * MINUTE_S, 10 * MINUTE_S, 10 * MINUTE_S, HOUR_S, 2 * HOUR_S, 6 * HOUR_S, 15 * HOUR_S)
 CLOCK_TOLERANCE_MS = 24 * HOUR_S * 1000
+BILL_LIFE_MS, MOST_BILLS = 30_000, 20
 TICK_S = 20.0
 EARLY_S = 0.3
 PAGES = {"alipay.trade.wap.pay", "alipay.trade.page.pay"}
@@ -95,8 +96,9 @@ class AlipaySandbox(SandboxGateway):
 
     def token_for(self, archive: bytes) -> str:
         """A name under which a bill can be fetched for 30 seconds."""
-        token = f"{self._random.getrandbits(64):016x}"
-        self.bills = {token: (self.world.clock.now() + 30_000, archive)}
+        token, now_ms = f"{self._random.getrandbits(64):016x}", self.world.clock.now()
+        alive = [(name, one) for name, one in self.bills.items() if one[0] >= now_ms]
+        self.bills = {**dict(alive[-MOST_BILLS + 1 :]), token: (now_ms + BILL_LIFE_MS, archive)}
         return token
 
     def approve(self, trade: Trade, late: bool = False) -> bool:
@@ -183,7 +185,7 @@ class AlipaySandbox(SandboxGateway):
             code = "40002" if str(refusal).startswith("isv.") else "40004"
             return {**failure(code, str(refusal)), **_zeros(method, content)}
         if self.faults.take(method, Fault.EARLY):
-            trade = self.methods.trades.asked(merchant.app_id, str(content.get("out_trade_no")))
+            trade = self.methods.trades.named(merchant.app_id, content)
             if trade is not None and self.approve(trade):
                 await self.world.clock.sleep(EARLY_S)
         return {"code": "10000", "msg": "Success", **found}
@@ -216,7 +218,8 @@ class AlipaySandbox(SandboxGateway):
         if not wanted:
             self.methods.trades.refuse(trade, self.world.clock.now())
         if trade.return_url:
-            raise web.HTTPFound(f"{trade.return_url}?{self._return_query(trade)}")
+            between = "&" if "?" in trade.return_url else "?"
+            raise web.HTTPFound(f"{trade.return_url}{between}{self._return_query(trade)}")
         return page("支付宝沙箱", "<p>✔ 已付款 Paid</p>" if approved else "<p>✘ 未付款 Not paid</p>")
 
     def _scanned(self, request: web.Request) -> Trade:
@@ -229,7 +232,7 @@ class AlipaySandbox(SandboxGateway):
         merchant = self.merchants[trade.app_id]
         fields = {
             "app_id": trade.app_id, "out_trade_no": trade.no, "trade_no": trade.trade_no, "charset": "utf-8",
-            "total_amount": yuan(trade.amount_fen), "method": "alipay.trade.wap.pay.return", "version": "1.0",
+            "total_amount": yuan(trade.amount_fen), "method": f"{trade.method}.return", "version": "1.0",
             "seller_id": merchant.seller_id, "timestamp": beijing.text(self.world.clock.now()),
         }  # fmt: skip
         return urlencode({**fields, "sign": crypto.sign_notice(fields, merchant.alipay), "sign_type": "RSA2"})

@@ -64,13 +64,16 @@ def _sum(rows: list[tuple[Trade, str, int, int]]) -> str:
 
 
 def _zip(files: dict[str, str]) -> bytes:
-    """A ZIP with GBK names. zipfile would flag such names as UTF-8, so they go in as ASCII of equal length first."""
+    """A ZIP with GBK names. zipfile would flag such names as UTF-8, so they go in as ASCII of equal length first.
+
+    None of those may be a part of another one.
+    """
     packed = io.BytesIO()
     names = {}
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, (name, text) in enumerate(files.items()):
             wanted = name.encode("gbk")
-            standing_in = f"{number:0{len(wanted)}d}"
+            standing_in = str(number).ljust(len(wanted), "~")
             names[standing_in.encode()] = wanted
             archive.writestr(standing_in, text.encode("gbk", errors="replace"))
     data = packed.getvalue()

@@ -51,7 +51,7 @@ class Methods:
         """What a payer can now pay. Raises ``Refusal``."""
         urls = (params.get("notify_url", ""), params.get("return_url", ""))
         trade = self.trades.open(merchant.app_id, content, urls, self._sandbox.world.clock.now())
-        trade.charset = params.get("charset", "utf-8")
+        trade.charset, trade.method = params.get("charset", "utf-8"), params.get("method", "")
         return trade
 
     def _find(self, merchant: Merchant, content: Mapping[str, Any]) -> Trade:
@@ -74,10 +74,10 @@ class Methods:
         no = str(content.get("out_trade_no", ""))
         if self._sandbox.faults.take("alipay.trade.cancel", Fault.AGAIN):
             return {"out_trade_no": no, "retry_flag": "Y"}
-        trade, action = self.trades.cancel(merchant.app_id, no, self._sandbox.world.clock.now())
+        trade, action = self.trades.cancel(merchant.app_id, content, self._sandbox.world.clock.now())
         if trade is not None and action == "refund":
-            self._sandbox.notify(trade, f"cancel{no}")
-        found = {"out_trade_no": no, "retry_flag": "N"}
+            self._sandbox.notify(trade, f"cancel{trade.no}")
+        found = {"out_trade_no": trade.no if trade else no, "retry_flag": "N"}
         if trade is not None and trade.trade_no:
             found["trade_no"] = trade.trade_no
         return {**found, "action": action} if action else found

@@ -47,6 +47,8 @@ class Trade:
     passback: str = ""
     charset: str = "utf-8"
     """As the order named it; notices come in it."""
+    method: str = ""
+    """By which it was ordered last."""
     refunds: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Amount in fen and time, by the number of the refund."""
 
@@ -97,17 +99,18 @@ class Trades:
             raise Refusal("ACQ.CONTEXT_INCONSISTENT")
         return known
 
-    def asked(self, app_id: str, no: str) -> Trade | None:
-        """What was ordered under a number, also when there is no trade of it yet."""
-        return self._trades.get((app_id, no))
-
-    def find(self, app_id: str, content: Mapping[str, Any], now_ms: int) -> Trade:
-        """The trade that a request names; ``trade_no`` wins. Raises ``Refusal`` when there is none."""
+    def named(self, app_id: str, content: Mapping[str, Any]) -> Trade | None:
+        """What a request names, also when there is no trade of it yet; ``trade_no`` wins."""
         trade_no, no = content.get("trade_no"), str(content.get("out_trade_no", ""))
         found = self._by_trade_no.get(str(trade_no)) if trade_no else self._trades.get((app_id, no))
+        return found if found is not None and found.app_id == app_id else None
+
+    def find(self, app_id: str, content: Mapping[str, Any], now_ms: int) -> Trade:
+        """The trade that a request names. Raises ``Refusal`` when there is none."""
+        found = self.named(app_id, content)
         if found is not None:
             self.settle_time(found, now_ms)
-        if found is None or not found.status or found.app_id != app_id:
+        if found is None or not found.status:
             raise Refusal("ACQ.TRADE_NOT_EXIST")
         return found
 
@@ -141,14 +144,14 @@ class Trades:
             raise Refusal("ACQ.REASON_TRADE_STATUS_INVALID")
         trade.status = CLOSED
 
-    def cancel(self, app_id: str, no: str, now_ms: int) -> tuple[Trade | None, str]:
+    def cancel(self, app_id: str, content: Mapping[str, Any], now_ms: int) -> tuple[Trade | None, str]:
         """Close an unpaid trade, give a paid one back; the trade and what was done, "" when there is no trade."""
-        asked = self._trades.get((app_id, no))
+        asked = self.named(app_id, content)
         if asked is None:
             return None, ""
         self.settle_time(asked, now_ms)
         if asked.status in (SUCCESS, FINISHED):
-            asked.refunds[f"cancel{no}"] = (asked.amount_fen - asked.refunded_fen, now_ms)
+            asked.refunds[f"cancel{asked.no}"] = (asked.amount_fen - asked.refunded_fen, now_ms)
             asked.status = CLOSED
             return asked, "refund"
         done = "close" if asked.status == WAIT else ""

@@ -48,7 +48,7 @@ class Client:
             crypto.verify(headers, raw, self.keys, self._ctx.clock.now() // 1000)
             return crypto.read_object(raw) if raw else {}
         except NotGenuine as error:
-            if headers.get("wechatpay-serial", "") not in self.keys:
+            if crypto.key_of(self.keys, headers.get("wechatpay-serial", "")) is None:
                 self._ctx.spawn(self.look_for_certificates())
             raise ProviderUnknown(
                 f"WeChat Pay's answer proves nothing: {error.message}", where=where, hint=error.hint

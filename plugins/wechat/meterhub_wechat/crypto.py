@@ -70,6 +70,18 @@ def answer_text(timestamp: str, nonce: str, body: bytes) -> bytes:
     return f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
 
 
+def same_serial(one: str, other: str) -> bool:
+    """Whether two texts are one serial number: programs differ in its case and in whether they keep its zeros."""
+    return one.upper().lstrip("0") == other.upper().lstrip("0")
+
+
+def key_of(keys: Mapping[str, RsaKey], serial: str) -> RsaKey | None:
+    """The key that a message names, None when it is not known."""
+    if serial in keys:
+        return keys[serial]
+    return next((key for known, key in keys.items() if same_serial(known, serial)), None)
+
+
 def verify(headers: Mapping[str, str], body: bytes, keys: Mapping[str, RsaKey], now_s: int) -> None:
     """Prove that WeChat Pay sent ``body`` within the last five minutes. Raises ``NotGenuine``.
 
@@ -91,7 +103,7 @@ def verify(headers: Mapping[str, str], body: bytes, keys: Mapping[str, RsaKey], 
         )
     if signature.startswith(PROBE):
         raise NotGenuine("a probe of WeChat Pay with a wrong signature", "probe")
-    key = keys.get(serial)
+    key = key_of(keys, serial)
     if key is None:
         raise NotGenuine("the signature names an unknown certificate or public key", "signature")
     if not rsa_keys.verified(key, answer_text(timestamp, nonce, body), signature):
@@ -166,7 +178,7 @@ def read_certificates(body: bytes, apiv3_key: str) -> dict[str, Certificate]:
         if not isinstance(sealed, dict):
             raise NotGenuine("an entry of the certificates is incomplete", "form")
         certificate = certificates.load(decrypt(sealed, apiv3_key).decode())
-        if certificate.serial_hex != entry.get("serial_no"):
+        if not same_serial(certificate.serial_hex, str(entry.get("serial_no"))):
             raise NotGenuine("a platform certificate has another serial than the answer says", "form")
         found[certificate.serial_hex] = certificate
     return found

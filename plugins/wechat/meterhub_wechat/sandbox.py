@@ -32,6 +32,8 @@ from meterhub_wechat.sandbox_visitors import Visitors
 SCHEDULE_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600)
 REFUND_S = 0.05
 EARLY_S = 0.3
+CODE_LIFE_MS = 2 * 3_600_000
+CODE_LIVES_MS = {"h5": 5 * 60_000}
 TRADES, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
 
 
@@ -62,7 +64,7 @@ class WechatSandbox(SandboxGateway):
         super().__init__(world, SCHEDULE_S, lambda status, _: status in (200, 204))
         self.merchants = dict(merchants)
         self.orders = Orders()
-        self.codes: dict[str, Order] = {}
+        self.codes: dict[str, tuple[Order, int]] = {}
         self.clock_offset_s = 0
         self._callers = Callers()
         self._random = world.random("wechat sandbox")
@@ -98,9 +100,9 @@ class WechatSandbox(SandboxGateway):
         return paid
 
     def code_of(self, order: Order) -> str:
-        """The code under which the payer's page shows an order; a new one each time."""
+        """The code under which the payer's page shows an order for a while; a new one each time, as at WeChat Pay."""
         code = f"wx{self._random.getrandbits(64):016x}"
-        self.codes[code] = order
+        self.codes[code] = (order, self.world.clock.now() + CODE_LIVES_MS.get(order.kind, CODE_LIFE_MS))
         if len(self.codes) > MOST:
             del self.codes[next(iter(self.codes))]
         return code
@@ -152,8 +154,7 @@ class WechatSandbox(SandboxGateway):
         self, merchant: Merchant, request: web.Request, operation: str, content: Mapping[str, Any] | None, now_s: int
     ) -> web.Response:
         body = b"" if content is None else written(content)
-        named = request.headers.get("Wechatpay-Serial", "")
-        key = next((one for one in merchant.platform if one.serial == named), merchant.platform[0])
+        key = self._named_key(merchant, request) or merchant.platform[0]
         headers = signature(key, body, now_s, self._random)
         if self.faults.take(operation, Fault.UNSIGNED):
             headers = {}
@@ -206,9 +207,8 @@ class WechatSandbox(SandboxGateway):
         order, refund = self.orders.find_refund(merchant.mchid, number)
         if refund.refund_id != refund_id:
             raise Refusal(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-        named = request.headers.get("Wechatpay-Serial", "")
-        key = next((one.private for one in merchant.platform if one.serial == named), None)
-        if self.orders.redirect(refund, content, key):
+        key = self._named_key(merchant, request)
+        if self.orders.redirect(refund, content, key.private if key else None):
             self.tasks.spawn(f"refund {refund.number}", self._give_back(order, refund))
         return refund_content(order, refund)
 
@@ -245,6 +245,12 @@ class WechatSandbox(SandboxGateway):
 
     def _find(self, merchant: Merchant, request: web.Request) -> Order:
         return self.orders.find(merchant.mchid, request.match_info["number"], self.world.clock.now())
+
+    @staticmethod
+    def _named_key(merchant: Merchant, request: web.Request) -> PlatformKey | None:
+        """The key that the caller wants to be answered with, or has encrypted for."""
+        named = request.headers.get("Wechatpay-Serial", "")
+        return next((one for one in merchant.platform if crypto.same_serial(one.serial, named)), None)
 
     @staticmethod
     def _own(merchant: Merchant, named: Any) -> None:
@@ -304,9 +310,9 @@ class WechatSandbox(SandboxGateway):
         return page("微信支付沙箱", "<p>✔ 已付款 Paid</p>" if approved else "<p>✘ 未付款 Not paid</p>")
 
     def _shown(self, request: web.Request) -> Order:
-        order = self.codes.get(request.match_info["code"])
-        if order is None:
-            raise web.HTTPNotFound(text="no such code")
+        order, until_ms = self.codes.get(request.match_info["code"], (None, 0))
+        if order is None or self.world.clock.now() >= until_ms:
+            raise web.HTTPNotFound(text="no such code, or it is too old")
         return order
 
     async def _pay(self, request: web.Request) -> web.Response:

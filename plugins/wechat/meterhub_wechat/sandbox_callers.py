@@ -34,7 +34,9 @@ class Callers:
         found = dict(PAIR.findall(rest))
         merchant = merchants.get(found.get("mchid", ""))
         timestamp, nonce = found.get("timestamp", ""), found.get("nonce_str", "")
-        if scheme != crypto.SCHEME or merchant is None or found.get("serial_no", "").upper() != merchant.serial.upper():
+        if scheme != crypto.SCHEME or merchant is None:
+            return None
+        if not crypto.same_serial(found.get("serial_no", ""), merchant.serial):
             return None
         if not timestamp.isdigit() or abs(int(timestamp[:15]) - now_s) > crypto.WINDOW_S or not 0 < len(nonce) <= 32:
             return None

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 READY_MS = (24 + 10) * 3_600_000
 OLDEST_MS = 93 * 24 * 3_600_000
-BILL_LIFE_MS = 5 * 60_000
+BILL_LIFE_MS, MOST_FILES = 5 * 60_000, 20
 KINDS = {"ALL", "SUCCESS", "REFUND"}
 ACCOUNTS = {"BASIC", "OPERATION", "FEES"}
 
 
 class Downloads:
-    """The files of one sandbox; only the newest one can be fetched. Times are epoch milliseconds."""
+    """The files of one sandbox, each under an address of its own. Times are epoch milliseconds."""
 
     def __init__(self, orders: Iterable[Order], random: Random) -> None:
         self._orders = orders
         self._random = random
-        self._file: tuple[str, int, bytes] = ("", 0, b"")
+        self._files: dict[str, tuple[int, bytes]] = {}
 
     def trade_bill(self, merchant: Merchant, query: Mapping[str, str], base_url: str, now_ms: int) -> dict[str, Any]:
         """Payments and refunds of a day. Raises ``Refusal``."""
@@ -53,8 +53,8 @@ class Downloads:
 
     def file(self, token: str, now_ms: int) -> bytes:
         """The file at an address. Raises ``Refusal``."""
-        wanted, until_ms, file = self._file
-        if not token or token != wanted or now_ms > until_ms:
+        until_ms, file = self._files.get(token, (0, b""))
+        if now_ms > until_ms:
             raise Refusal(404, "RESOURCE_NOT_EXISTS")
         return file
 
@@ -77,7 +77,9 @@ class Downloads:
         if not rows:
             raise Refusal(400, "NO_STATEMENT_EXIST", "账单文件不存在")
         token = f"{self._random.getrandbits(64):016x}"
-        self._file = (token, now_ms + BILL_LIFE_MS, packed(text) if "tar_type" in query else text)
+        alive = [(name, one) for name, one in self._files.items() if one[0] >= now_ms]
+        offered = (now_ms + BILL_LIFE_MS, packed(text) if "tar_type" in query else text)
+        self._files = {**dict(alive[-MOST_FILES + 1 :]), token: offered}
         url = f"{base_url}/v3/billdownload/file?token={token}"
         return {"hash_type": "SHA1", "hash_value": hashlib.sha1(text).hexdigest(), "download_url": url}
 

@@ -301,7 +301,8 @@ async def test_time_closes_and_finishes_trades(company):
     unpaid, paid = company.request("qr"), company.request("qr")
     for one in (unpaid, paid):
         await company.account.create(one)
-    company.sandbox.trades.scan(company.sandbox.trades.asked("2021000000000000", unpaid.no), company.clock.now())
+    trade = company.sandbox.trades.named("2021000000000000", {"out_trade_no": unpaid.no})
+    company.sandbox.trades.scan(trade, company.clock.now())
     await company.pay(paid.no)
     company.clock.shift_ms += 91 * 24 * 3_600_000
     assert (await company.account.query(attempt_of(unpaid))).state is PaymentState.CLOSED
