@@ -9,15 +9,20 @@ from urllib.parse import urlsplit
 
 from meterhub import beijing
 from meterhub.clock import iso
-from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.errors import ProviderRefused, ProviderUnknown
 from meterhub.messages.notifier import Message, MessageState, Notifier, Receipt
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub.texts import mark
-from meterhub_sms import crypto, http, outcomes
+from meterhub_sms import crypto, http, outcomes, telephone
 from meterhub_sms.schema import Account
 
 VERSION = "2017-05-25"
-STATES = {1: MessageState.SENT, 2: MessageState.FAILED, 3: MessageState.DELIVERED}
+STATES = {"1": MessageState.SENT, "2": MessageState.FAILED, "3": MessageState.DELIVERED}
+DELIVERED = {"true": True, "false": False}
+PAGE_SIZE, MOST_PAGES = 50, 4
+"""As many as one number can get on a day, and more."""
+MARGIN_MS = 5 * 60_000
+"""What is sent about midnight may be of the day before or after at the company."""
 TESTED = mark("The SMS company answered and accepted our key.")
 
 
@@ -37,7 +42,7 @@ class AliyunSms(Notifier):
         answer = await self._call(
             "SendSms",
             {
-                "PhoneNumbers": message.to.removeprefix("+86").removeprefix("+"),
+                "PhoneNumbers": telephone.bare(message.to),
                 "SignName": self._account.sign,
                 "TemplateCode": template.id,
                 "TemplateParam": json.dumps(params, ensure_ascii=False),
@@ -51,24 +56,28 @@ class AliyunSms(Notifier):
 
     async def query(self, message: Message, provider_id: str, sent_ms: int) -> Receipt | None:
         """``QuerySendDetails`` of the day on which it was sent, by Aliyun's number or ours."""
-        number = message.to.removeprefix("+86").removeprefix("+")
-        asked = {"PhoneNumber": number, "SendDate": beijing.day(sent_ms), "PageSize": "50", "CurrentPage": "1"}
+        for day in dict.fromkeys(beijing.day(sent_ms + about_ms) for about_ms in (0, -MARGIN_MS, MARGIN_MS)):
+            for page in range(1, MOST_PAGES + 1):
+                details = await self._details(message, provider_id, day, page)
+                for one in details:
+                    if (receipt := _told(one, message, provider_id)) is not None:
+                        return receipt
+                if len(details) < PAGE_SIZE:
+                    break
+        return None
+
+    async def _details(self, message: Message, provider_id: str, day: str, page: int) -> list[Any]:
+        asked = {"PhoneNumber": telephone.bare(message.to), "SendDate": day}
+        asked |= {"PageSize": str(PAGE_SIZE), "CurrentPage": str(page)}
         if provider_id:
             asked["BizId"] = provider_id
-        answer = await self._call("QuerySendDetails", asked, message.no)
-        details = answer.get("SmsSendDetailDTOs") or {}
-        for one in details.get("SmsSendDetailDTO", ()) if isinstance(details, dict) else ():
-            if isinstance(one, dict) and one.get("OutId") == message.no and one.get("SendStatus") in STATES:
-                reason, when_ms = str(one.get("ErrCode", "")), beijing.ms(str(one.get("ReceiveDate", "")))
-                return Receipt(message.no, provider_id, message.to, STATES[one["SendStatus"]], reason, when_ms)
-        return None
+        found = (await self._call("QuerySendDetails", asked, message.no)).get("SmsSendDetailDTOs")
+        details = found.get("SmsSendDetailDTO") if isinstance(found, dict) else None
+        return details if isinstance(details, list) else []
 
     def parse_receipts(self, notice: Notice) -> Sequence[Receipt]:
         """A list of ``SmsReport``; it carries no signature."""
-        try:
-            return [_receipt(one) for one in http.receipts_of(notice.body)]
-        except (ValueError, KeyError) as error:
-            raise NoticeRejected(f"this is no list of receipts: {type(error).__name__}", "form") from None
+        return http.receipts(notice.body, _receipt)
 
     def receipt_answer(self, accepted: bool) -> NoticeAnswer:
         """The code must be a number."""
@@ -92,7 +101,7 @@ class AliyunSms(Notifier):
         code = str(content.get("Code", ""))
         if status == 200 and code == "OK":
             return content
-        if status >= 500:
+        if status >= 500 or code == "OK":  # what is said twice, and not the same, says nothing
             raise ProviderUnknown(f"Aliyun answered HTTP {status} {code[:80]}", where=where)
         raise outcomes.error_of(code, str(content.get("Message", "")), where)
 
@@ -135,13 +144,18 @@ def _query(params: Mapping[str, str]) -> str:
     return "&".join(f"{crypto.encoded(name)}={crypto.encoded(value)}" for name, value in params.items())
 
 
+def _told(one: Any, message: Message, provider_id: str) -> Receipt | None:
+    """What one row of the details says of the message, None when it is of another one; OutId may be left out."""
+    if not isinstance(one, dict) or (one.get("OutId") or (message.no if provider_id else "")) != message.no:
+        return None
+    state = STATES.get(str(one.get("SendStatus")))
+    reason, when_ms = str(one.get("ErrCode", "")), beijing.ms(str(one.get("ReceiveDate", "")))
+    return Receipt(message.no, provider_id, message.to, state, reason, when_ms) if state else None
+
+
 def _receipt(one: Mapping[str, Any]) -> Receipt:
-    if type(one.get("success")) is not bool:
-        raise ValueError("success")
-    state = MessageState.DELIVERED if one["success"] else MessageState.FAILED
-    number = str(one["phone_number"])
-    to = number if number.startswith("+") else f"+86{number}"
-    when_ms = beijing.ms(str(one.get("report_time", "")))
+    state = MessageState.DELIVERED if DELIVERED[str(one["success"]).lower()] else MessageState.FAILED
+    to, when_ms = telephone.international(str(one["phone_number"])), beijing.ms(str(one.get("report_time", "")))
     return Receipt(
         str(one.get("out_id") or ""), str(one["biz_id"]), to, state, str(one.get("err_code", ""))[:80], when_ms
     )

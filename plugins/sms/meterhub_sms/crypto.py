@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote
 
 from meterhub.clock import utc
@@ -16,6 +17,11 @@ from meterhub.clock import utc
 ACS3 = "ACS3-HMAC-SHA256"
 TC3 = "TC3-HMAC-SHA256"
 TC3_SIGNED = "content-type;host"
+TC3_AUTHORIZATION = re.compile(
+    r"TC3-HMAC-SHA256 Credential=(?P<id>[^/,]+)/(?P<scope>[\d-]{10}/(?P<service>\w{1,20})/tc3_request), ?"
+    r"SignedHeaders=(?P<signed>[a-z0-9;-]{1,200}), ?Signature=(?P<signature>[0-9a-f]{64})",
+    re.ASCII,
+)
 
 
 def encoded(text: str) -> str:
@@ -71,16 +77,41 @@ def tc3_authorization(
     body: bytes, *, host: str, content_type: str, service: str, timestamp: int, secret_id: str, secret: str
 ) -> str:
     """The ``Authorization`` header for Tencent's API 3.0 with POST; ``timestamp`` in Unix seconds."""
+    canonical = tc3_request("POST", "", {"content-type": content_type, "host": host}, TC3_SIGNED, _sha256(body))
+    scope, signature = _tc3(canonical, service, timestamp, secret)
+    return f"{TC3} Credential={secret_id}/{scope}, SignedHeaders={TC3_SIGNED}, Signature={signature}"
+
+
+def tc3_request(method: str, query: str, headers: Mapping[str, str], signed: str, payload_hash: str) -> str:
+    """Tencent's canonical request. ``query`` as it is sent; ``signed`` names the headers that are covered: ``a;b``."""
+    lines = "".join(f"{name}:{headers[name].strip()}\n" for name in signed.split(";"))
+    return "\n".join((method, "/", query, lines, signed, payload_hash))
+
+
+def tc3_verified(authorization: str, canonicals: Iterable[str], *, timestamp: int, secret_id: str, secret: str) -> bool:
+    """Whether the header was made with the secret for one of the canonical requests, under the service it names."""
+    found = TC3_AUTHORIZATION.fullmatch(authorization)
+    if found is None or found["id"] != secret_id:
+        return False
+    wanted = [_tc3(one, found["service"], timestamp, secret) for one in canonicals]
+    return any(equal(scope, found["scope"]) and equal(signature, found["signature"]) for scope, signature in wanted)
+
+
+def tc3_signed(authorization: str) -> str:
+    """The names of the headers that an ``Authorization`` header says it covers, "" when it is none."""
+    found = TC3_AUTHORIZATION.fullmatch(authorization)
+    return found["signed"] if found else ""
+
+
+def _tc3(canonical: str, service: str, timestamp: int, secret: str) -> tuple[str, str]:
+    """The scope and the signature in hex."""
     date = utc(timestamp * 1000).strftime("%Y-%m-%d")
     scope = f"{date}/{service}/tc3_request"
-    lines = f"content-type:{content_type}\nhost:{host}\n"
-    canonical = "\n".join(("POST", "/", "", lines, TC3_SIGNED, _sha256(body)))
     text = "\n".join((TC3, str(timestamp), scope, _sha256(canonical.encode())))
     key = ("TC3" + secret).encode()
     for part in (date, service, "tc3_request"):
         key = _hmac(key, part)
-    signature = _hmac(key, text).hex()
-    return f"{TC3} Credential={secret_id}/{scope}, SignedHeaders={TC3_SIGNED}, Signature={signature}"
+    return scope, _hmac(key, text).hex()
 
 
 def payload_hash(body: bytes) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from meterhub.errors import ProviderRefused, ProviderUnknown
+from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.messages.notifier import Receipt
 from meterhub.outgoing import body_of
 
 LARGEST_ANSWER = 1 << 20
+MOST_RECEIPTS = 1000
 
 
 async def ask(
@@ -44,12 +47,22 @@ async def ask(
     return status, content
 
 
-def receipts_of(body: bytes) -> list[dict[str, Any]]:
-    """The objects of a pushed list; raises ``ValueError`` for anything else."""
+def receipts(body: bytes, read: Callable[[Mapping[str, Any]], Receipt]) -> list[Receipt]:
+    """What ``read`` makes of the objects of a pushed list.
+
+    One that it cannot read (``ValueError``, ``KeyError``) is left out and costs the others nothing. Raises
+    ``NoticeRejected`` when there is no list, or nothing in it can be read.
+    """
     try:
-        found = json.loads(body)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(found, list) or len(found) > 1000 or not all(isinstance(one, dict) for one in found):
-        raise ValueError("no list of objects")
+        pushed = json.loads(body)
+    except (ValueError, RecursionError):
+        pushed = None
+    if not isinstance(pushed, list) or len(pushed) > MOST_RECEIPTS:
+        raise NoticeRejected("this is no list of receipts", "form")
+    found = []
+    for one in pushed:
+        with suppress(ValueError, KeyError):
+            found.append(read(one if isinstance(one, dict) else {}))
+    if pushed and not found:
+        raise NoticeRejected("none of these receipts can be read", "form")
     return found

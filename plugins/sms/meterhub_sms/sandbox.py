@@ -70,11 +70,14 @@ class SmsSandbox(SandboxGateway):
     def operation(self, request: web.Request) -> str:
         """The name of a call for faults: ``send`` or ``query``."""
 
-    def accept(self, to: str, template: str, params: Any, ours: str) -> Sent:
+    def number(self) -> str:
+        """A new number of the company's."""
+        return f"{self.world.clock.now()}{self.random.getrandbits(32):010d}"
+
+    def accept(self, to: str, template: str, params: Any, ours: str, number: str = "") -> Sent:
         """Take a message in and say later what became of it."""
-        now_ms = self.world.clock.now()
-        number = f"{now_ms}{self.random.getrandbits(32):010d}"
-        one = Sent(number, to, template, params, ours, now_ms)
+        number = number or self.number()
+        one = Sent(number, to, template, params, ours, self.world.clock.now())
         self.sent.append(one)
         self.tasks.spawn(f"message {number}", self._deliver(one))
         return one

@@ -13,7 +13,7 @@ from meterhub import beijing
 from meterhub.clock import utc
 from meterhub.sim.faults import Fault
 from meterhub.sim.world import World
-from meterhub_sms import crypto
+from meterhub_sms import crypto, telephone
 from meterhub_sms.sandbox import BLACK_LISTED, Sent, SmsSandbox
 from meterhub_sms.schema import Account
 
@@ -21,7 +21,8 @@ SCHEDULE_S = (60, 300, 600)
 WINDOW_MS = 15 * 60_000
 NOTICES_A_DAY = 50
 MOST_NONCES = 100_000
-PHONE = re.compile(r"1\d{10}|00\d{6,15}", re.ASCII)
+PHONE = re.compile(r"\+(861\d{10}|(?!86)[1-9]\d{7,14})", re.ASCII)
+LARGEST_PAGE = 50
 AUTHORIZATION = re.compile(r"ACS3-HMAC-SHA256 Credential=([^,]+),SignedHeaders=([^,]+),Signature=([0-9a-f]{64})")
 
 
@@ -120,25 +121,32 @@ class AliyunSandbox(SmsSandbox):
         return right and told == crypto.payload_hash(body) and {"host", "x-acs-action", "x-acs-date"} <= set(signed)
 
     def _send(self, params: Mapping[str, str]) -> dict[str, Any]:
-        numbers, template = params.get("PhoneNumbers", "").split(","), params.get("TemplateCode", "")
-        if len(numbers) > 1000:
+        given, template = params.get("PhoneNumbers", "").split(","), params.get("TemplateCode", "")
+        if len(given) > 1000:
             raise Refusal(200, "isv.MOBILE_COUNT_OVER_LIMIT")
-        if not all(PHONE.fullmatch(one) for one in numbers):
+        if not all(PHONE.fullmatch(telephone.international(one)) for one in given):
             raise Refusal(200, "isv.MOBILE_NUMBER_ILLEGAL")
+        numbers = [_bare(one) for one in given]
         if params.get("SignName") != self.account.sign:
             raise Refusal(200, "isv.SMS_SIGNATURE_ILLEGAL")
         if not template.startswith("SMS_"):
             raise Refusal(200, "isv.SMS_TEMPLATE_ILLEGAL")
         filled = _object(params.get("TemplateParam", "{}"))
-        if numbers[0].endswith(BLACK_LISTED):
+        if any(one.endswith(BLACK_LISTED) for one in numbers):
             raise Refusal(200, "isv.BLACK_KEY_CONTROL_LIMIT")
         if any(self.sent_to(one, template) >= NOTICES_A_DAY for one in numbers):
             raise Refusal(200, "isv.BUSINESS_LIMIT_CONTROL")
-        sent = [self.accept(one, template, filled, params.get("OutId", "")) for one in numbers]
-        return {"BizId": sent[0].number}
+        biz_id = self.number()  # one for all numbers of a call
+        for one in numbers:
+            self.accept(one, template, filled, params.get("OutId", ""), biz_id)
+        return {"BizId": biz_id}
 
     def _details(self, params: Mapping[str, str]) -> dict[str, Any]:
-        number, biz_id, day = params.get("PhoneNumber"), params.get("BizId"), params.get("SendDate")
+        number, biz_id, day = _bare(params.get("PhoneNumber", "")), params.get("BizId"), params.get("SendDate")
+        size, page = (params.get(name, default) for name, default in (("PageSize", "50"), ("CurrentPage", "1")))
+        if not (size.isdigit() and page.isdigit() and 0 < int(size[:9]) <= LARGEST_PAGE and int(page[:9])):
+            raise Refusal(200, "isv.INVALID_PARAMETERS")
+        begin = (int(page) - 1) * int(size)
         found = [
             one
             for one in self.sent
@@ -157,11 +165,18 @@ class AliyunSandbox(SmsSandbox):
             }
             for one in found
         ]
-        return {"TotalCount": str(len(details)), "SmsSendDetailDTOs": {"SmsSendDetailDTO": details[:50]}}
+        return {
+            "TotalCount": str(len(details)),
+            "SmsSendDetailDTOs": {"SmsSendDetailDTO": details[begin : begin + int(size)]},
+        }
 
     def _written(self, content: Mapping[str, Any], status: int = 200) -> web.Response:
         number = f"{utc(self.world.clock.now()):%Y%m%d}-{self.random.getrandbits(48):012X}"
         return web.json_response({**content, "RequestId": number}, status=status)
+
+
+def _bare(number: str) -> str:
+    return telephone.bare(telephone.international(number))
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from meterhub_sms.schema import Account
 SCHEDULE_S = (60, 300, 600)
 WINDOW_S = 300
 SAME_CONTENT_MS = 30_000
-SCOPE = re.compile(r"/(\w{1,20})/tc3_request,", re.ASCII)
+LARGEST_PULL = 100
 PHONE = re.compile(r"\+\d{6,15}", re.ASCII)
 
 
@@ -78,29 +78,32 @@ class TencentSandbox(SmsSandbox):
             raise Refusal("InvalidParameter")
         if abs(int(timestamp) - self.world.clock.now() // 1000) > WINDOW_S:
             raise Refusal("AuthFailure.SignatureExpire")
-        host, kind = request.headers.get("Host", ""), request.headers.get("Content-Type", "")
-        key = {"secret_id": self.account.key_id, "secret": self.account.secret}
-        # Programs differ in whether the host that they sign has the port, which the company itself has not; and one
-        # takes the service from the host's first label, which on this machine is no name.
-        given = request.headers.get("Authorization", "")
-        scope = SCOPE.search(given)
-        wanted = [
-            crypto.tc3_authorization(
-                body, host=one, content_type=kind, service=scope[1] if scope else "sms", timestamp=int(timestamp), **key
-            )
-            for one in (host, host.partition(":")[0])
-        ]
-        if not any(crypto.equal(one, given) for one in wanted):
+        if not self._signed(request, body, int(timestamp)):
             raise Refusal("AuthFailure.SignatureFailure")
         if request.headers.get("X-TC-Action") not in ("SendSms", "PullSmsSendStatusByPhoneNumber"):
             raise Refusal("InvalidAction")
-        try:
-            content = json.loads(body)
-        except ValueError:
-            content = None
-        if not isinstance(content, dict) or content.get("SmsSdkAppId") != self.account.app_id:
+        content = _content(request, body)
+        if content.get("SmsSdkAppId") != self.account.app_id:
             raise Refusal("UnauthorizedOperation.SmsSdkAppIdVerifyFail")
         return content
+
+    def _signed(self, request: web.Request, body: bytes, timestamp: int) -> bool:
+        """Whether the signature covers the request: over the headers that it names, whichever they are.
+
+        Programs differ in whether the host that they sign has the port, which the company itself has not, and in
+        whether values go in small letters; and one takes the service from the host's first label.
+        """
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        given = headers.get("authorization", "")
+        signed = crypto.tc3_signed(given)
+        if not {"content-type", "host"} <= set(signed.split(";")) <= set(headers):
+            return False
+        written = [{**headers, "host": one} for one in (headers["host"], headers["host"].partition(":")[0])]
+        written += [{name: value.lower() for name, value in one.items()} for one in written]
+        query, hashed = request.rel_url.raw_query_string, crypto.payload_hash(body)
+        canonicals = [crypto.tc3_request(request.method, query, one, signed, hashed) for one in written]
+        key = {"secret_id": self.account.key_id, "secret": self.account.secret}
+        return crypto.tc3_verified(given, canonicals, timestamp=timestamp, **key)
 
     def _send(self, content: Mapping[str, Any]) -> dict[str, Any]:
         numbers = content.get("PhoneNumberSet")
@@ -134,7 +137,8 @@ class TencentSandbox(SmsSandbox):
         return ""
 
     def _pull(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        since_ms = int(content.get("BeginTime") or 0) * 1000
+        since_ms, begin, most = (_whole(content, name) for name in ("BeginTime", "Offset", "Limit"))
+        since_ms *= 1000
         found = [
             {
                 "UserReceiveTime": one.received_ms // 1000,
@@ -149,4 +153,32 @@ class TencentSandbox(SmsSandbox):
             for one in self.sent
             if one.to == content.get("PhoneNumber") and one.sent_ms >= since_ms and one.delivered is not None
         ]
-        return {"PullSmsSendStatusSet": found[:100]}
+        return {"PullSmsSendStatusSet": found[begin : begin + min(most or LARGEST_PULL, LARGEST_PULL)]}
+
+
+def _content(request: web.Request, body: bytes) -> dict[str, Any]:
+    """The parameters of a call: JSON, or with GET the query, in which lists are numbered. Raises ``Refusal``."""
+    if request.method == "GET":
+        found: dict[str, Any] = {}
+        for name, value in request.query.items():
+            base, _, place = name.partition(".")
+            if place:
+                found.setdefault(base, []).append(value)
+            else:
+                found[base] = value
+        return found
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise Refusal("InvalidParameter")
+    return content
+
+
+def _whole(content: Mapping[str, Any], name: str) -> int:
+    """A whole number that is not below zero. Raises ``Refusal``."""
+    found = str(content.get(name, 0))
+    if not (found.isascii() and found.isdigit() and len(found) < 12):
+        raise Refusal(f"InvalidParameterValue.{name}")
+    return int(found)

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from meterhub import beijing
-from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.errors import ProviderRefused, ProviderUnknown
 from meterhub.messages.notifier import Message, MessageState, Notifier, Receipt
 from meterhub.money.provider import Notice, NoticeAnswer
 from meterhub_sms import crypto, http, outcomes
@@ -74,10 +74,7 @@ class TencentSms(Notifier):
 
     def parse_receipts(self, notice: Notice) -> Sequence[Receipt]:
         """A list of reports; it carries no signature."""
-        try:
-            return [_receipt(one) for one in http.receipts_of(notice.body)]
-        except (ValueError, KeyError) as error:
-            raise NoticeRejected(f"this is no list of receipts: {type(error).__name__}", "form") from None
+        return http.receipts(notice.body, _receipt)
 
     def receipt_answer(self, accepted: bool) -> NoticeAnswer:
         """``result`` 0 when taken."""
@@ -123,6 +120,7 @@ def _receipt(one: Mapping[str, Any]) -> Receipt:
     state = STATES.get(str(one["report_status"]))
     if state is None:
         raise ValueError("report_status")
-    number = f"+{one.get('nationcode', '86')}{one['mobile']}"
+    mobile, country = str(one["mobile"]), str(one.get("nationcode") or "86").removeprefix("+")
+    to = mobile if mobile.startswith("+") else f"+{country}{mobile}"
     when_ms = beijing.ms(str(one.get("user_receive_time", "")))
-    return Receipt("", str(one["sid"]), number, state, str(one.get("errmsg", ""))[:80], when_ms)
+    return Receipt("", str(one["sid"]), to, state, str(one.get("errmsg", ""))[:80], when_ms)

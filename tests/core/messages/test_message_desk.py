@@ -187,6 +187,18 @@ async def test_limits_hold_for_a_day(room, limits):
     assert (await room.message("3/credited"))["state"] == "sent"
 
 
+async def test_what_a_company_took_and_could_not_deliver_counts_and_what_it_refused_does_not(room):
+    room.desk._limits = Limits(to_one_number=2)
+    room.companies[0].will = [ProviderRefused("no", reply="x"), "id1", "id2"]
+    for number in range(3):
+        await room.tell(f"{number}/credited")
+    for number in ("id1", "id2"):
+        assert await room.receipt("", number, state="failed") == 200
+    await room.tell("3/credited")
+    assert [(await room.message(f"{number}/credited"))["state"] for number in range(4)] == ["failed"] * 4
+    assert "too many" in (await room.message("3/credited"))["reason"] and len(room.companies[0].sent) == 3
+
+
 async def test_whoever_has_no_number_gets_no_message_and_that_is_seen(room):
     room.to = ""
     await room.tell()

@@ -11,14 +11,17 @@ select * from messages where no = :no;
 select * from messages where notifier = :notifier and provider_id = :provider_id and recipient = :recipient;
 
 -- name: messages.to_recipient
--- How many messages went, or may have gone, to a number since a time, and how many of them with one template.
+-- How many messages went, or may have gone, to a number since a time, and how many of them with one template. Those that a
+-- company took and could not deliver count, as they do there.
 select count(*) as n, coalesce(sum(template = :template), 0) as same from messages
-where recipient = :recipient and created_ms > :since_ms and no <> :no and state in ('sending', 'sent', 'delivered', 'unknown');
+where recipient = :recipient and created_ms > :since_ms and no <> :no
+and (state in ('sending', 'sent', 'delivered', 'unknown') or provider_id <> '');
 
 -- name: messages.since
 -- How many messages went, or may have gone, to anybody since a time.
 select count(*) as n from messages
-where created_ms > :since_ms and no <> :no and state in ('sending', 'sent', 'delivered', 'unknown');
+where created_ms > :since_ms and no <> :no
+and (state in ('sending', 'sent', 'delivered', 'unknown') or provider_id <> '');
 
 -- name: messages.steps
 -- What happened to a message, in order.
