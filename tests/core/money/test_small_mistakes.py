@@ -1,0 +1,109 @@
+"""Small mistakes in the rooms of money that a user would notice: at the last fen, the last second, the last word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from test_accounts import rules, used_up
+from test_cases import case_of, settle
+from test_refunds import give_back, server_order
+
+from meterhub.money import cases, funds
+from meterhub.money.statements import Bill, BillRow, Funds, Movement, PaymentState, PaymentStatement
+from meterhub.money.states import Mode
+
+DAY = date(2026, 1, 1)
+
+
+async def test_the_last_fen_keeps_a_supply_on(till):
+    await till.account(mode=Mode.SERVER)
+    await till.paid_order()
+    await till.money.counter.charge("a-101-1", "day/1", 4999)
+    await till.until_quiet()
+    assert till.meters.relays == {}
+    await till.money.counter.charge("a-101-1", "day/2", 1)
+    await till.until_quiet()
+    assert till.meters.relays == {"a-101": "off"}
+
+
+async def test_a_silent_meter_that_answers_when_it_is_asked_is_switched_at_the_first_look(till):
+    def answered(meter):
+        asked = [action for action, *_ in till.meters.asked]
+        return till.clock.now() - (0 if "meter.read" in asked else 8_000_000)
+
+    rules(till, answered)
+    assert await used_up(till) == [(0, "the meter has not answered for too long"), (1, "the credit is used up")]
+    assert till.meters.relays == {"a-101": "off"}
+    rows = await till.rows("select state, tries, failures from outbox where kind = 'supply'")
+    assert rows == [{"state": "done", "tries": 0, "failures": 0}]
+
+
+async def test_a_case_about_a_delivery_has_the_name_that_older_hubs_gave_it(till):
+    await till.account(counted=False)
+    till.meters.fail["meter.credit"] = ["lost"]
+    no = await till.paid_order()
+    await till.until_quiet()
+    delivery = await till.delivery(no)
+    assert (await case_of(till, cases.UNCERTAIN))["ref"] == f"{delivery['id']}/1"
+
+
+@pytest.mark.parametrize("ref", ["its own", "R-of-nobody"])
+async def test_a_refund_that_reached_the_payer_in_the_end_leaves_a_case_that_can_be_closed(till, ref):
+    no = await server_order(till)
+    refund = await give_back(till, no)
+    await till.until_quiet()
+    more = {"operator": "main", "at_ms": 1, "order_no": no}
+    about = refund["no"] if ref == "its own" else ref
+    await till.real.transact(lambda tx: cases.flag(tx, cases.REFUND_ABNORMAL, about, "left open", **more))
+    await settle(till, cases.REFUND_ABNORMAL)
+    assert await till.cases() == []
+
+
+def test_a_row_of_a_bill_without_an_amount_moved_nothing():
+    row = BillRow(PaymentStatement("n1", PaymentState.PAID, None, "T1"))
+    told = funds.differences(Bill(DAY, (row,)), Funds(DAY, (Movement("T1", 5000),)))
+    assert told == ["T1: amount 0.00 in the bill, 50.00 in the account"]
+
+
+async def test_an_order_ends_half_a_minute_after_the_minute_of_its_time(till):
+    await till.account()
+    await till.until_quiet(59.5)
+    order = await till.order()
+    assert order["expires_ms"] % 60_000 == 59_500
+    await till.until_quiet(930)
+    assert await till.state(order["no"]) == "created"
+    await till.until_quiet(1)
+    assert await till.state(order["no"]) == "expired"
+
+
+async def test_an_order_that_may_be_paid_for_a_day_is_not_ended_before(till):
+    till.money.policy = replace(till.policy, expiry_s=86_400)
+    await till.account()
+    await till.until_quiet(59)
+    order = await till.order()
+    await till.until_quiet(86_400)
+    assert await till.state(order["no"]) == "created"
+    await till.until_quiet(32)
+    assert await till.state(order["no"]) == "expired"
+
+
+async def test_what_an_older_version_put_out_ends_no_order_before_its_half_minute(till):
+    await till.account()
+    orders = [await till.order()]
+    await till.until_quiet(10)
+    orders.append(await till.order(key="k2"))
+
+    def older(tx):
+        tx.execute("delete from outbox where kind = 'expire'")
+        for one in orders:
+            row = {"kind": "expire", "key": one["no"], "lane": f"expire/{one['no']}", "operator": "main"}
+            due_ms = one["expires_ms"] + 30_000
+            tx.insert("outbox", {**row, "payload_json": "{}", "state": "waiting", "next_ms": due_ms, "created_ms": 0})
+
+    await till.real.transact(older)
+    await till.until_quiet(921)
+    assert [await till.state(one["no"]) for one in orders] == ["expired", "created"]
+    await till.until_quiet(10)
+    assert await till.state(orders[1]["no"]) == "expired"
