@@ -108,8 +108,8 @@ def _statements(node: ast.stmt) -> Iterator[ast.stmt]:
 
 def _can_be_left_out(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr):
-        words = isinstance(node.value, ast.Constant)
-        return not words and not ast.unparse(node.value).startswith("log.")
+        code = ast.unparse(node.value)
+        return not isinstance(node.value, ast.Constant) and not code.startswith("log.") and "ctx.log." not in code
     if isinstance(node, ast.Assign):
         return all(isinstance(one, ast.Attribute | ast.Subscript) for one in node.targets)
     return isinstance(node, ast.AugAssign | ast.Raise | ast.Continue | ast.Break)

@@ -27,6 +27,8 @@ LARGEST_FILE = 256 << 20
 SUBJECT = "商品名称"
 TRADE, REFUND = "交易", "退款"
 FEE = "服务费（元）"
+DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, UnicodeDecodeError, KeyError, csv.Error, EOFError)
+"""What reading raises: zipfile has RuntimeError for what is encrypted or packed in a way that it does not know."""
 NEW_LINE = re.compile(r"\r?\n")
 """Names may hold what splitlines() takes for an end."""
 
@@ -36,7 +38,7 @@ def read(archive: bytes, day: date) -> Bill:
     try:
         text = _details(archive)
         return Bill(day, tuple(_row(cells) for cells in _table(text) if cells["业务类型"] in (TRADE, REFUND)))
-    except (zipfile.BadZipFile, zlib.error, UnicodeDecodeError, KeyError, csv.Error, EOFError) as error:
+    except DAMAGED as error:
         raise ProviderUnknown(f"Alipay's bill cannot be read: {type(error).__name__}", where=f"bill {day}") from None
 
 
@@ -56,11 +58,11 @@ def _table(text: str) -> Iterator[dict[str, str]]:
     lines = (line for line in NEW_LINE.split(text) if line.strip() and not line.lstrip("\ufeff").startswith("#"))
     rows = csv.reader(lines)
     header = [name.strip() for name in next(rows, [])]
-    subject = header.index(SUBJECT) if SUBJECT in header else 0
+    places = {name: at for at, name in enumerate(header)}
     for cells in rows:
         surplus = len(cells) - len(header)
-        if surplus > 0:  # a subject with commas, which Alipay does not quote
-            cells[subject : subject + surplus + 1] = [",".join(cells[subject : subject + surplus + 1])]
+        if surplus > 0:  # a subject with commas, which Alipay does not quote; its end is kept
+            del cells[places[SUBJECT] : places[SUBJECT] + surplus]
         yield {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
 
 

@@ -73,9 +73,9 @@ def table(text: bytes, column: str, summary: str) -> Iterator[dict[str, str]]:
         if line.startswith("`"):
             cells = line[1:].split(",`")
             surplus = len(cells) - len(header)
-            if surplus > 0 and SUBJECT in header:  # a name that holds what divides the fields
+            if surplus > 0 and SUBJECT in header:  # a name that holds what divides the fields; its end is kept
                 at = header.index(SUBJECT)
-                cells[at : at + surplus + 1] = [",`".join(cells[at : at + surplus + 1])]
+                del cells[at : at + surplus]
             yield dict(zip(header, cells, strict=False))
     raise ProviderUnknown("WeChat Pay's bill breaks off before its summary")
 

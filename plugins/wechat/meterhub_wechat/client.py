@@ -10,7 +10,7 @@ import aiohttp
 from Crypto.PublicKey.RSA import RsaKey
 from yarl import URL
 
-from meterhub.errors import NotGenuine, ProviderError, ProviderUnknown
+from meterhub.errors import ConfigError, NotGenuine, ProviderError, ProviderUnknown
 from meterhub.outgoing import body_of
 from meterhub_wechat import crypto, outcomes
 from meterhub_wechat.schema import Account
@@ -138,7 +138,7 @@ class Client:
             found = crypto.read_certificates(raw, self._account.apiv3_key)
             keys = {**self.keys, **{serial: one.public_key() for serial, one in found.items()}}
             crypto.verify(headers, raw, keys, self._ctx.clock.now() // 1000)
-        except (NotGenuine, ProviderError) as error:
+        except (NotGenuine, ProviderError, ConfigError) as error:
             tell = self._ctx.log.info if self._account.public_key_id else self._ctx.log.warning
             tell("WeChat Pay's certificates could not be fetched: %s", error.message)
             return

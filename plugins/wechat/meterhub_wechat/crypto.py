@@ -173,15 +173,25 @@ def read_notice(
 def read_certificates(body: bytes, apiv3_key: str) -> dict[str, Certificate]:
     """The platform certificates of an answer of ``/v3/certificates``, by serial. Raises ``NotGenuine``."""
     found = {}
-    for entry in read_object(body).get("data") or []:
+    entries = read_object(body).get("data", [])
+    if not isinstance(entries, list):
+        raise NotGenuine("the answer has no list of certificates", "form")
+    for entry in entries:
         sealed = entry.get("encrypt_certificate") if isinstance(entry, dict) else None
         if not isinstance(sealed, dict):
             raise NotGenuine("an entry of the certificates is incomplete", "form")
-        certificate = certificates.load(decrypt(sealed, apiv3_key).decode())
+        certificate = _certificate(decrypt(sealed, apiv3_key))
         if not same_serial(certificate.serial_hex, str(entry.get("serial_no"))):
             raise NotGenuine("a platform certificate has another serial than the answer says", "form")
         found[certificate.serial_hex] = certificate
     return found
+
+
+def _certificate(plain: bytes) -> Certificate:
+    try:
+        return certificates.load(plain.decode())
+    except (ConfigError, UnicodeDecodeError):
+        raise NotGenuine("a platform certificate cannot be read", "form") from None
 
 
 def encrypt_field(text: str, key: RsaKey) -> str:

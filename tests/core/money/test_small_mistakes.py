@@ -107,3 +107,14 @@ async def test_what_an_older_version_put_out_ends_no_order_before_its_half_minut
     assert [await till.state(one["no"]) for one in orders] == ["expired", "created"]
     await till.until_quiet(10)
     assert await till.state(orders[1]["no"]) == "expired"
+
+
+async def test_an_order_that_a_company_does_not_speak_of_holds_up_no_later_ones(till):
+    await till.account()
+    no = await till.start(await till.order())
+    till.company.fail["close"] = till.company.fail["query"] = 60 * ["before"]
+    await till.until_quiet(120)
+    later = await till.order(key="k2")
+    await till.until_quiet(1200)
+    assert [await till.state(no[:-2]), await till.state(later["no"])] == ["paying", "expired"]
+    assert [state for _, state, _ in await till.outbox("expire")] == ["waiting", "done"]

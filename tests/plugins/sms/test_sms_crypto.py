@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meterhub_sms import crypto
+from meterhub.errors import ProviderRefused, ProviderUnknown
+from meterhub_sms import crypto, outcomes
 
 
 def samples(kind):
@@ -49,3 +50,15 @@ def test_tc3(sample):
 
 def test_signatures_are_compared_in_constant_time():
     assert crypto.equal("ab", "ab") and not crypto.equal("ab", "ac")
+
+
+@pytest.mark.parametrize(("path", "covered"), [("", "/"), ("/", "/"), ("/v1/sms", "/v1/sms")])
+def test_acs3_covers_the_path_that_is_asked_for(path, covered):
+    assert crypto.acs3_request("POST", path, {}, {}, [], "0").splitlines()[1] == covered
+
+
+def test_what_a_company_says_is_told_in_few_words():
+    for code, kind in (("isv." + "X" * 99, ProviderRefused), ("isp." + "X" * 99, ProviderUnknown)):
+        error = outcomes.error_of(code, "why " * 99, "m1")
+        assert type(error) is kind and error.message == f"the SMS company answered {code[:80]}"
+        assert error.hint == ("why " * 99)[:200]
