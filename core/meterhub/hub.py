@@ -41,6 +41,7 @@ from meterhub.money.room import Money
 from meterhub.office.message_room import message_collection, open_messages
 from meterhub.office.money_collections import money_collections
 from meterhub.office.money_room import open_merchants, open_money
+from meterhub.office.money_search import Whereabouts
 from meterhub.office.people_collections import people_collections
 from meterhub.people.people import People
 from meterhub.plugins import Plugin, Plugins
@@ -262,7 +263,8 @@ class Hub:
         own += [self.pairing.collection(), *finder.collections()]
         self.money = open_money(self.site, registry, self.store, self.clock, self.actions, self.people, self.spawn)
         self.messages = open_messages(self.plugins, self.store, self.clock, self.money.outbox, self.actions)
-        own += [*money_collections(self.store, registry.companies()), message_collection(self.store)]
+        where = Whereabouts(self.estate, self.site.hub.time_zone)
+        own += [*money_collections(self.store, registry.companies(), where), message_collection(self.store, where)]
         self.collections.update({one.name: one for one in own})
         for _, collection in self.plugins.call("register_collections"):
             self.collections.setdefault(collection.name, collection)

@@ -32,6 +32,10 @@ class TableSource(Source):
         """What the query is given; narrower sources add theirs."""
         return {"operator": operator_of(actor)}
 
+    def looked_for(self, words: str) -> dict[str, Any]:
+        """What the query is given of the words in the search box; most look into their columns alone."""
+        return {}
+
     def row(self, row: Row) -> dict[str, Any]:
         """The row as it is shown; ``id`` is a text."""
         return {**row, "id": str(row["id"])}
@@ -46,14 +50,15 @@ class TableSource(Source):
         paging = Paging(
             query.search, self._searched, query.filters, sort, query.limit, query.offset, facets=self._faceted
         )
-        found = await self._store.query_page(self._query, paging, self.params(query.actor))
+        params = {**self.params(query.actor), **self.looked_for(query.search)}
+        found = await self._store.query_page(self._query, paging, params)
         return Page([self.row(one) for one in found.rows], found.total, found.facets)
 
     async def get(self, actor: Actor, row_id: str) -> dict[str, Any]:
         """One row; raises ``NotFound``, also for what the actor may not see."""
         if self._may_see(actor):
             paging = Paging(filters={"id": [row_id]}, limit=1)
-            found = await self._store.query_page(self._query, paging, self.params(actor))
+            found = await self._store.query_page(self._query, paging, {**self.params(actor), **self.looked_for("")})
             if row_id and found.rows:
                 return self.row(found.rows[0])
         raise NotFound(f"there is no {row_id!r}"[:200])

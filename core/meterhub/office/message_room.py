@@ -17,7 +17,7 @@ from meterhub.messages.desk import KIND, Address, Addressed, MessageDesk, direct
 from meterhub.messages.notifier import MessageState, Notifier
 from meterhub.money.amount import yuan
 from meterhub.money.outbox import Outbox
-from meterhub.office.collection_table import TableSource
+from meterhub.office.money_search import HOLDER, PLACE, MoneySource, Whereabouts
 from meterhub.people.user import operator_of
 from meterhub.plugins import Plugins
 from meterhub.sim.world import World
@@ -39,8 +39,12 @@ STATES: Mapping[str, Mapping[str, str]] = {
 TONES = {"new": "info", "sending": "info", "sent": "ok", "delivered": "ok", "failed": "bad", "unknown": "warn"}
 FIELDS = (
     Field("id", {"en": "Number", "zh": "编号", "ja": "番号"}, search=True),
+    Field("created_ms", {"en": "Created", "zh": "创建时间", "ja": "作成日時"}, "time", search=True),
     Field("about", {"en": "About", "zh": "事由", "ja": "用件"}, search=True),
+    HOLDER,
+    PLACE,
     Field("shown", {"en": "To", "zh": "接收号码", "ja": "宛先"}, search=True),
+    Field("amount_fen", {"en": "Amount", "zh": "金额", "ja": "金額"}, "money", search=True, column=False),
     Field(
         "template", {"en": "Text", "zh": "模板", "ja": "文面"}, "choice", filter=True,
         choice_labels={
@@ -52,9 +56,10 @@ FIELDS = (
         "state", {"en": "State", "zh": "状态", "ja": "状態"}, "choice",
         choices=tuple(MessageState), choice_labels=STATES, choice_tones=TONES, filter=True,
     ),
-    Field("notifier", {"en": "Company", "zh": "服务商", "ja": "事業者"}, filter=True),
+    Field("notifier", {"en": "Company", "zh": "服务商", "ja": "事業者"}, filter=True, column=False),
+    Field("provider_id", {"en": "Number at the company", "zh": "服务商回执号", "ja": "事業者側の番号"},
+          search=True, column=False),
     Field("reason", {"en": "Reason", "zh": "原因", "ja": "理由"}, "sentence", search=True),
-    Field("created_ms", {"en": "Created", "zh": "创建时间", "ja": "作成日時"}, "time"),
     Field("done_ms", {"en": "Told", "zh": "回执时间", "ja": "通知日時"}, "time", column=False),
 )  # fmt: skip
 
@@ -103,10 +108,10 @@ def simulated_companies(plugins: Plugins, listen: HostPort, world: World) -> lis
     ]
 
 
-def message_collection(store: Store) -> Collection:
+def message_collection(store: Store, where: Whereabouts) -> Collection:
     """The list of messages; numbers are masked, and what filled a text is not shown."""
     title = {"en": "Messages", "zh": "消息", "ja": "通知"}
-    source = TableSource(store, "messages.list", FIELDS, VIEW, "-created_ms")
+    source = MoneySource(store, "messages.list", FIELDS, VIEW, "-created_ms", where)
     return Collection(
         "messages", title, FIELDS, source, VIEW, group=mark("Money"), icon="message",
         row_link=lambda row: f"/messages/{row['id']}",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from meterhub.collections import Collection, Field
 from meterhub.money.ledger import CASH
-from meterhub.office.collection_table import TableSource
+from meterhub.office.money_search import HOLDER, PHONE, PLACE, MoneySource, Whereabouts
 from meterhub.store.engine import Store
 from meterhub.texts import mark
 
@@ -73,10 +73,16 @@ TIME, ACCOUNT = _text("Time", "时间", "日時"), _text("Account", "账户", "�
 COMPANY = _text("Company", "支付渠道", "決済会社")
 NUMBER = _text("Number", "编号", "番号")
 
+CREATED = _text("Created", "创建时间", "作成日時")
+AT_COMPANY = _text("Number at the company", "渠道交易号", "会社側の番号")
+OUR_NUMBER = _text("Our number at the company", "商户单号", "加盟店側の番号")
+
 ACCOUNTS = (
     Field("id", ACCOUNT, search=True),
     Field("meter", METER, search=True),
-    Field("holder", _text("Customer", "户名", "契約者"), search=True),
+    PLACE,
+    HOLDER,
+    PHONE,
     _choice("mode", _text("Credit", "余额位置", "残高の場所"), "meter", "server", "postpaid"),
     _choice("state", STATE, "open", "closing", "closed"),
     Field("link", _text("Tenant's page", "缴费链接", "支払ページ"), sort=False, column=False),
@@ -84,20 +90,29 @@ ACCOUNTS = (
 )
 ORDERS = (
     Field("id", ORDER, search=True),
-    Field("account", ACCOUNT, search=True),
+    HOLDER,
+    PLACE,
+    PHONE,
+    Field("account", ACCOUNT, search=True, column=False),
     Field("meter", METER, search=True),
-    Field("amount_fen", AMOUNT, "money"),
+    Field("amount_fen", AMOUNT, "money", search=True),
     _choice("state", STATE, "created", "paying", "paid", "fulfilled", "refunding", "refunded", "expired"),
-    Field("created_ms", _text("Created", "创建时间", "作成日時"), "time"),
+    Field("created_ms", CREATED, "time", search=True),
     Field("paid_ms", _text("Paid", "支付时间", "支払日時"), "time"),
+    Field("transactions", AT_COMPANY, search=True, sort=False, column=False),
+    Field("attempts", OUR_NUMBER, search=True, sort=False, column=False),
     Field("created_by", _text("By", "操作者", "操作者"), column=False),
 )
 PAYMENTS = (
-    Field("id", NUMBER, "number"),
+    Field("id", NUMBER),
     Field("order_no", ORDER, search=True),
+    HOLDER,
+    replace(PLACE, column=False),
+    PHONE,
     Field("provider", COMPANY, "choice", filter=True),
-    Field("transaction_id", _text("Transaction", "交易号", "取引番号"), search=True),
-    Field("amount_fen", AMOUNT, "money"),
+    Field("transaction_id", AT_COMPANY, search=True),
+    Field("attempt", OUR_NUMBER, search=True, column=False),
+    Field("amount_fen", AMOUNT, "money", search=True),
     _choice("kind", _text("Kind", "类型", "種別"), "first", "second", "late", "unmatched"),
     Field(
         "source",
@@ -112,30 +127,43 @@ PAYMENTS = (
             "cash": _text("Counter", "柜台", "窓口"),
         },
     ),
-    Field("paid_ms", TIME, "time"),
+    Field("paid_ms", TIME, "time", search=True),
 )
 DELIVERIES = (
-    Field("id", NUMBER, "number"),
+    Field("id", NUMBER),
     Field("order_no", ORDER, search=True),
+    HOLDER,
+    replace(PLACE, column=False),
+    PHONE,
     Field("meter", METER, search=True),
-    Field("amount_fen", AMOUNT, "money"),
-    Field("number", _text("Purchase number", "购电次数", "購入番号"), "number"),
+    Field("amount_fen", AMOUNT, "money", search=True),
+    Field("number", _text("Purchase number", "购电次数", "購入番号"), search=True),
     _choice("state", STATE, "planned", "sending", "unknown", "confirmed", "not_delivered"),
-    Field("needs_person", _text("Needs a person", "需人工处理", "要対応"), "boolean", filter=True),
+    Field("needs_person", _text("Needs a person", "需人工处理", "要対応"), "boolean", filter=True, column=False),
     Field("error", _text("Reason", "原因", "理由"), "sentence", search=True),
+    Field("created_ms", CREATED, "time", search=True, column=False),
     Field("confirmed_ms", _text("On the meter", "到表时间", "到着日時"), "time"),
 )
+REFUND_REASONS: Mapping[str, Text] = {
+    "second_payment": _text("Paid twice", "重复付款", "二重払い"),
+    "late_payment": _text("Paid too late", "逾期付款", "期限後の入金"),
+}
+"""Why the hub itself gives money back; people write their own reasons."""
 REFUNDS = (
     Field("id", NUMBER, search=True),
-    Field("order_no", ORDER, search=True),
-    Field("amount_fen", AMOUNT, "money"),
+    Field("order_no", ORDER, search=True, column=False),
+    HOLDER,
+    PLACE,
+    PHONE,
+    Field("amount_fen", AMOUNT, "money", search=True),
     _choice("state", STATE, "requested", "unknown", "processing", "done", "abnormal", "closed"),
-    Field("reason", _text("Reason", "原因", "理由"), search=True),
+    Field("reason", _text("Reason", "原因", "理由"), "choice", choice_labels=REFUND_REASONS, search=True),
     Field("created_by", _text("By", "操作者", "操作者"), search=True),
-    Field("created_ms", TIME, "time"),
+    Field("created_ms", TIME, "time", search=True),
+    Field("transactions", AT_COMPANY, search=True, sort=False, column=False),
 )
 CASES = (
-    Field("id", NUMBER, "number"),
+    Field("id", NUMBER),
     Field("kind", _text("Kind", "类型", "種別"), "choice", filter=True),
     _choice("state", STATE, "open", "closed"),
     Field("order_no", ORDER, search=True),
@@ -147,7 +175,7 @@ CASES = (
 )
 
 
-def money_collections(store: Store, companies: Mapping[str, Text]) -> list[Collection]:
+def money_collections(store: Store, companies: Mapping[str, Text], where: Whereabouts) -> list[Collection]:
     """The collections; whoever sees money sees that of the whole operator. ``companies``: their titles by type.
 
     A row leads to its order, that of an account to its own page.
@@ -157,7 +185,7 @@ def money_collections(store: Store, companies: Mapping[str, Text]) -> list[Colle
     payments = [replace(one, choice_labels=titles) if one.name == "provider" else one for one in PAYMENTS]
 
     def make(name: str, title: Text, fields: Sequence[Field], sort: str, icon: str, order: str) -> Collection:
-        source = TableSource(store, f"money.list_{name}", fields, VIEW, sort)
+        source = MoneySource(store, f"money.list_{name}", fields, VIEW, sort, where)
         link = (lambda row: f"/orders/{row[order]}") if order else lambda row: f"/accounts/{row['id']}"
         return Collection(name, title, fields, source, VIEW, group=GROUP if icon else "", icon=icon, row_link=link)
 

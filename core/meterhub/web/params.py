@@ -63,7 +63,7 @@ def choice(given: Mapping[str, str], name: str, default: str, choices: Names[str
     """One of some words; raises ``BadInput``."""
     word = given.get(name, default)
     if word not in choices:
-        raise BadInput(f"{word!r} is none of: {', '.join(choices)}", where=name)
+        raise BadInput(f"{word!r} is none of: {', '.join(filter(None, choices))}", where=name)
     return word
 
 

@@ -119,6 +119,11 @@ async def history(house):
     return start
 
 
+async def test_a_word_that_is_no_choice_is_told_the_choices(api):
+    _, error = await api("vera", "GET", "/api/v1/devices?kind=house")
+    assert error["error"]["message"] == "'house' is none of: collector, meter"
+
+
 async def test_raw_readings_are_decimal_strings_and_gaps_stay_gaps(history, api):
     status, body = await api(
         "vera", "GET", "/api/v1/readings?entity=a-1.energy_total&from=2026-03-01T00:00:00%2B08:00&to=2026-03-02"

@@ -8,8 +8,10 @@ import re
 import sys
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -256,6 +258,38 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     assert "out of the meter" in await page(court, f"/orders/{no}")
     strange = await act(court, no, action="money.refund", payment="7", amount="20.00", reason="x")
     assert strange.status == 400
+
+
+async def test_money_is_found_by_what_a_manager_knows_of_it(court):
+    """Whoever calls tells a name, a room, a number, an amount, a day or what the company's own page shows."""
+    await court.hub.act("message.set_number", "", {"account": "a-101-1", "number": "138 0013 8765"})
+    no, _ = await ordered(court, amount="31.40")
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    await until(court, no, "Done. Thank you.")
+    other, _ = await ordered(court, "a-102", "50.00")
+    court.company.pay(f"{other}00", court.clock.now())
+    await notify(court, f"paid {other}00")
+    await until(court, other, "Done. Thank you.")
+    await log_in(court)
+    await act(court, no, action="money.refund", payment="1", amount="31.40", reason="moved out")
+    await until(court, no, "given back")
+    today = f"{utc(court.clock.now()).astimezone(court.hub.site.hub.time_zone):%Y-%m-%d}"
+    lists = ("orders", "payments", "deliveries", "refunds", "messages")
+    for name, word in product(lists, ("block a / 1", "8765", "138 0013 8765", "31.4", "¥31.40", "31.40元")):
+        listed = await page(court, f"/{name}?{urlencode({'q': word})}")
+        assert f"/orders/{no}" in listed or no in listed, (name, word)
+        assert other not in listed and "13800138765" not in listed, (name, word)
+    for name, word in product(lists, ("Ms <Li>", today, today[:7], today.replace("-", "/"))):
+        assert no in await page(court, f"/{name}?{urlencode({'q': word})}"), (name, word)
+    for name, word in product(("orders", "payments"), (f"T{no}00", f"{no}00")):
+        listed = await page(court, f"/{name}?q={word}")
+        assert no in listed and other not in listed, (name, word)
+    for name, word in product(lists, ("2020-01-01", "2026-13-45", "9999-12-31", "0013", "31.41", "Block C")):
+        assert no not in await page(court, f"/{name}?{urlencode({'q': word})}"), (name, word)
+    listed = await page(court, "/accounts?q=8765")
+    assert "a-101-1" in listed and "a-102-1" not in listed
+    assert "a-101-1" in await page(court, "/accounts?q=1%20/%20101")
 
 
 async def in_doubt(court):

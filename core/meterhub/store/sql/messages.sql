@@ -29,8 +29,15 @@ select * from message_steps where message = :no order by id;
 
 -- name: messages.list
 -- The messages of an operator with what may be shown of them.
-select no as id, about, shown, template, notifier, state, reason, created_ms, done_ms from messages
-where operator = :operator;
+select m.no as id, m.about, m.shown, o.meter, a.holder, o.amount_fen, m.template, m.notifier, m.provider_id, m.state,
+    m.reason, m.created_ms, m.done_ms,
+    case when :found_phone <> '' and m.recipient in ('+' || :found_phone, '+86' || :found_phone) then :found
+        else substr(m.recipient, -4) end as search_shown,
+    case when o.meter in (select value from json_each(:found_meters)) then :found end as search_place,
+    case when o.amount_fen = :found_fen then :found end as search_amount_fen,
+    case when m.created_ms >= :found_from and m.created_ms < :found_to then :found end as search_created_ms
+from messages m left join orders o on o.no = m.about left join money_accounts a on a.id = o.account
+where m.operator = :operator;
 
 -- name: messages.account
 -- Whom the messages of an account are for.
