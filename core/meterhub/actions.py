@@ -22,7 +22,7 @@ from meterhub.clock import Clock
 from meterhub.errors import BadInput, Conflict, MeterHubError, Misuse, NotAllowed, NotFound
 from meterhub.invalid import as_bad_input
 from meterhub.occasion import Many
-from meterhub.runs import FINAL, Journal, Run, RunChanged, RunState, content_of
+from meterhub.runs import FINAL, Journal, Run, RunChanged, RunState, content_of, hide_params
 from meterhub.texts import mark
 
 MAX_REMEMBERED = 10_000
@@ -83,7 +83,7 @@ class Action:
     devices that know the action, ``fits`` raises ``BadInput`` for params that a device does not know. ``schema`` is
     the voluptuous mapping of ``params``. ``handler(call)`` returns a dict, directly or by awaiting, and may raise any
     ``MeterHubError``. ``durable`` runs are stored before they start; reads are not, and ``secret`` ones never: their
-    params hold secrets. ``many`` does the same for a list of targets.
+    params hold secrets, which only the handler gets to see. ``many`` does the same for a list of targets.
     """
 
     name: str
@@ -235,8 +235,9 @@ class Actions:
         """
         call = self.check(name, target_id, params or {}, actor, cause)
         run = Run(self._new_id(), name, target_id, call.params, actor.id, call.cause, self._clock.now())
-        run.key = key
-        run.reason = reason
+        run.key, run.reason = key, reason
+        if call.action.secret:
+            hide_params(run)
         known = await self._remember(run, call.action)
         if known is not None:
             return known

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,13 +23,16 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+_SALT = os.urandom(16)
+
 FINAL = (RunState.CONFIRMED, RunState.FAILED)
 
 
 class Run:
     """One call of an action. ``done`` resolves when the state is final, and never raises.
 
-    ``sent``: whether its first byte left for the device, in this process.
+    ``sent``: whether its first byte left for the device, in this process. ``seal`` stands for the content of a run
+    that holds secrets: its ``params`` are empty, so that nothing that shows runs can show them.
     """
 
     __slots__ = (
@@ -42,6 +47,7 @@ class Run:
         "params",
         "reason",
         "result",
+        "seal",
         "sent",
         "state",
         "target",
@@ -58,6 +64,7 @@ class Run:
         self.actor = actor
         self.cause = cause
         self.key = ""
+        self.seal = ""
         self.reason = ""
         self.state = RunState.QUEUED
         self.sent = False
@@ -90,4 +97,10 @@ class Journal(Protocol):
 
 def content_of(run: Run) -> str:
     """What a run was asked to do, to tell whether an idempotency key is used again for something else."""
-    return json.dumps([run.action, run.target, dict(run.params)], sort_keys=True, default=str)
+    return run.seal or json.dumps([run.action, run.target, dict(run.params)], sort_keys=True, default=str)
+
+
+def hide_params(run: Run) -> None:
+    """Forget the params of a run that holds secrets; the same content is still known again by this process."""
+    run.seal = hashlib.blake2b(content_of(run).encode(), key=_SALT).hexdigest()
+    run.params = {}

@@ -11,7 +11,10 @@ from meterhub.bus import Bus
 from meterhub.devices.device import Device
 from meterhub.devices.profile import Profile
 from meterhub.errors import BadInput, Conflict, NotAllowed, NotFound, Refused, StoreError
-from meterhub.runs import RunChanged, RunState
+from meterhub.runs import Run, RunChanged, RunState
+from meterhub.texts import Texts
+from meterhub.web.api_actions import run_json
+from meterhub.web.runs import run_view
 
 
 class Viewer:
@@ -83,6 +86,28 @@ async def test_the_same_key_with_other_content_is_a_conflict(actions):
     await actions.call("meter.open_circuit", "a-1", actor=System(), key="k1")
     with pytest.raises(Conflict, match="k1"):
         await actions.call("meter.open_circuit", "a-1", {"code": 2}, actor=System(), key="k1")
+
+
+async def test_what_a_secret_action_was_given_its_handler_sees_and_nobody_who_looks_at_the_run(actions, estate):
+    given = []
+
+    def redirect(call):
+        given.append(call.params["card"])
+        raise Refused("the card is closed")
+
+    action = Action("meter.pay_out", {"en": "Pay out"}, "meter.control", redirect, target="meter", secret=True,
+                    schema={vol.Required("card"): str})  # fmt: skip
+    actions.register(action)
+    run = await actions.call("meter.pay_out", "a-1", {"card": "6222-0001"}, actor=System(), key="k1")
+    await run.done
+    assert given == ["6222-0001"] and run.state is RunState.FAILED
+    shown = run_view(await actions.find(run.id), estate["a-1"], actions, Texts("en"))
+    told = [getattr(run, name) for name in Run.__slots__]
+    assert shown["retry"] and "6222" not in f"{shown} {run_json(run)} {told}"
+    assert (await actions.call("meter.pay_out", "a-1", {"card": "6222-0001"}, actor=System(), key="k1")).id == run.id
+    with pytest.raises(Conflict, match="k1"):
+        await actions.call("meter.pay_out", "a-1", {"card": "6222-0002"}, actor=System(), key="k1")
+    assert given == ["6222-0001"]
 
 
 async def test_a_refusal_fails_with_why_where_and_what_next(actions):
