@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import aiohttp
 
@@ -12,6 +11,7 @@ from meterhub.clock import Clock
 from meterhub.config.site import load_site
 from meterhub.hub import Hub
 from meterhub.testing.conformance_payment import until
+from meterhub.testing.ports import free_port
 from meterhub.twins import run_twins
 from meterhub.web.app import build_app, start
 from meterhub.web.pages import setup_pages
@@ -36,12 +36,6 @@ payments:
   - {{id: by-wechat, type: wechat, sandbox: "127.0.0.1:{3}"}}
 """
 SYSTEM = System()
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Court:
@@ -77,6 +71,8 @@ class Court:
         return run.result
 
     async def order_is(self, no, state):
-        async with Clock().timeout(20):
-            while (await self.hub.money.one("money.order", no=no))["state"] != state:
-                await Clock().sleep(0.05)
+        for _ in range(400):  # tries, not time: this process may be the one that is held up
+            if (last := (await self.hub.money.one("money.order", no=no))["state"]) == state:
+                return
+            await Clock().sleep(0.05)
+        raise AssertionError(f"{no} is {last}, not {state}")

@@ -10,6 +10,7 @@ from meterhub.errors import ConfigError, NotFound, ProviderError, ProviderRefuse
 from meterhub.money import cases
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.merchants import Merchant, Merchants
+from meterhub.money.openings import Openings
 from meterhub.money.orders import create_attempt
 from meterhub.money.outbox import DONE, Again, Outbox
 from meterhub.money.provider import Attempt, Checkout, PaymentRequest
@@ -48,6 +49,7 @@ class Paying:
         self._settling = settling
         self._outbox = outbox
         self._public_url = public_url.rstrip("/")
+        self._openings = Openings(clock)
         outbox.handle(WATCH, self.watch)
 
     async def open(self, order_no: str, merchant: Merchant, way: str, subject: str, browser: Browser) -> Checkout:
@@ -61,7 +63,7 @@ class Paying:
         if kept is not None and (kept.expires_ms is None or kept.expires_ms > self._clock.now()):
             return kept
         try:
-            checkout = await merchant.account.create(self._request(attempt, merchant, subject, browser))
+            checkout = await self._create(merchant, self._request(attempt, merchant, subject, browser))
         except ProviderRefused as error:
             await self._was_refused(attempt, merchant, error)
             raise
@@ -81,9 +83,9 @@ class Paying:
             merchant = self._merchants.get(attempt["payment_account"], attempt["provider"])
             state = await self._ask(attempt, merchant)
             if state not in FINAL and self._clock.now() >= attempt["expires_ms"]:
-                early_ms = attempt["created_ms"] + merchant.account.close_after_s * 1000 - self._clock.now()
-                if early_ms > 0:
-                    return Again(early_ms / 1000)
+                left_s = self._openings.left_s(attempt["no"], merchant.account.close_after_s)
+                if left_s > 0:
+                    return Again(left_s)
                 state = await self._end(attempt, merchant)
         except (ProviderError, NotFound) as error:
             return await self._no_answer(row, attempt, str(error))
@@ -101,6 +103,13 @@ class Paying:
                 self._outbox.wake_row(tx, WATCH, attempt["no"])
 
         await self._store.transact(write)
+
+    async def _create(self, merchant: Merchant, request: PaymentRequest) -> Checkout:
+        """Open the payment at the company; without an answer it may be opened at any moment until now."""
+        try:
+            return await merchant.account.create(request)
+        finally:
+            self._openings.note(request.no, merchant.account.close_after_s)
 
     async def _attempt(self, order_no: str, merchant: Merchant, way: str) -> Row:
         now_ms = self._clock.now()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from test_refunds import give_back, server_order
 
 
 def timed(till):
-    """What is asked at the company, with the seconds since now."""
-    begun_ms, asked = till.clock.now(), []
-    till.company.trip = lambda name: asked.append((name, (till.clock.now() - begun_ms) / 1000))
+    """What is asked at the company, with the seconds since now, however the clock is set."""
+    begun_s, asked = till.clock.monotonic(), []
+    till.company.trip = lambda name: asked.append((name, round(till.clock.monotonic() - begun_s, 3)))
     return asked
 
 
@@ -54,6 +55,25 @@ async def test_a_payment_is_closed_no_sooner_after_it_was_opened_than_the_compan
     await till.clock.advance(121)
     assert times(asked, "close") == [300] and await till.state(order["no"]) == "expired"
     assert till.company.trades[no].state == "closed"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_clock_that_is_set_forward_closes_no_payment_sooner_than_the_company_wants(till, restart):
+    await till.account()
+    till.money.merchants.get("court").account.close_after_s = 300
+    order = await till.order()
+    no = await till.start(order)
+    await till.clock.advance(10)
+    asked, real = timed(till), till.clock.now
+    till.clock.now = lambda: real() + 3_600_000
+    if restart:
+        await till.close()
+        await till.open()
+    await till.clock.advance(289)
+    assert times(asked, "close") == [] and await till.state(order["no"]) == "paying"
+    await till.clock.advance(300)
+    assert till.company.trades[no].state == "closed" and await till.state(order["no"]) == "expired"
+    assert times(asked, "close") == [300 if restart else 290]
 
 
 async def test_money_that_comes_while_a_payment_waits_to_be_closed_is_for_its_order(till):
