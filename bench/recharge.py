@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from meterhub.testing.ports import free_port
 
 SITE = """\
 hub: {{name: Bench, time_zone: Asia/Shanghai, language: en, currency: CNY, data: ./data}}
@@ -40,13 +41,6 @@ TIMES = """
 select d.confirmed_ms - p.recorded_ms from deliveries d join payments p on p.order_no = d.order_no
 where d.confirmed_ms is not null
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Bench:

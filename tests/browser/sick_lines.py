@@ -20,8 +20,10 @@ from meterhub_serial.twin import SocketTwin
 
 sys.path[:0] = [str(Path(__file__).parent.parent / name) for name in ("process", "core/estate")]
 
-from process_house import House, free_port  # noqa: E402
+from process_house import House  # noqa: E402
 from uart import through  # noqa: E402
+
+from meterhub.testing.ports import free_port  # noqa: E402
 
 METERS = 3
 CASES = {

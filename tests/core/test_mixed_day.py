@@ -43,6 +43,7 @@ from meterhub.sim.weather import WEATHERS
 from meterhub.sim.world import World
 from meterhub.tasks import Tasks
 from meterhub.testing.clock import MovableClock
+from meterhub.testing.ports import free_port
 from meterhub.twins import string_wire
 from meterhub_serial.port import ThreadTransport
 from meterhub_serial.twin import SocketTwin
@@ -154,12 +155,6 @@ async def clock(monkeypatch):
     movable.uninstall()
 
 
-def free_ports(count):
-    with contextlib.ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in servers]
-
-
 @pytest.fixture
 def site_file(tmp_path):
     rows, number = "", 0
@@ -171,7 +166,9 @@ def site_file(tmp_path):
             rows += f'  - {{id: w-{number}, line: {line}, profile: {profile}, address: "{address}"}}\n'
     rows += f'  - {{id: {DEAD}, line: c1-a, profile: dlt645-2007-single-phase, address: "000000000999"}}\n'
     file = tmp_path / "site.yaml"
-    file.write_text(SITE.format(*free_ports(8), tmp_path / "tty") + rows + SCHEDULES, encoding="utf-8")
+    file.write_text(
+        SITE.format(*(free_port() for _ in range(8)), tmp_path / "tty") + rows + SCHEDULES, encoding="utf-8"
+    )
     return file
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import pytest
 
@@ -11,6 +10,7 @@ from meterhub.actions import System
 from meterhub.clock import Clock
 from meterhub.config.site import load_site
 from meterhub.hub import Hub
+from meterhub.testing import ports
 from meterhub.twins import run_twins
 
 
@@ -44,15 +44,13 @@ class LiveSite:
 
 @pytest.fixture
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return ports.free_port()
 
 
 @pytest.fixture
 def other_port():
     """A second one."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return ports.free_port()
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import asyncio
 import html
 import json
 import os
-import socket
 import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+
+from meterhub.testing.ports import free_port
 
 SITE = """\
 hub: {{name: Test Court, time_zone: Asia/Shanghai, language: en, currency: CNY, data: ./data}}
@@ -30,12 +31,6 @@ schedules:
 """
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class House:
     """A site file in a folder, and the processes that were started for it."""
 
@@ -48,12 +43,26 @@ class House:
         self.token = ""
 
     async def start(self, *arguments):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "meterhub.cli", *arguments, cwd=self.folder, env=dict(os.environ),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        return await self.spawn(sys.executable, "-m", "meterhub.cli", *arguments)
+
+    async def spawn(self, *command):
+        """Start a process; what it says stands in ``said()``."""
+        with (self.folder / "said.log").open("ab") as said:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=self.folder, env=dict(os.environ),
+                stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said,
+            )  # fmt: skip
         self.running.append(process)
         return process
+
+    def said(self):
+        """What all processes have said so far."""
+        file = self.folder / "said.log"
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+    def _ended(self):
+        """The process that was started last has ended: nothing will become right any more."""
+        return self.running and self.running[-1].returncode not in (None, 0)
 
     async def command(self, *arguments, stdin=""):
         process = await asyncio.create_subprocess_exec(
@@ -76,20 +85,22 @@ class House:
         return await asyncio.to_thread(self._ask, path, body)
 
     async def until(self, path, right, within_s=30.0):
-        """Ask again until the answer is right; the last answer is told when it never is."""
+        """Ask again until the answer is right; the last answer is told when it never is.
+
+        Tries are counted, not time: this process may be the one that was held up.
+        """
         last = None
-        try:
-            async with asyncio.timeout(within_s):
-                while True:
-                    try:
-                        last = await self.ask(path)
-                        if right(last):
-                            return last
-                    except (OSError, urllib.error.URLError) as error:
-                        last = error
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise AssertionError(f"{path} never became right; last: {str(last)[:600]}") from None
+        for _ in range(int(within_s * 10)):
+            try:
+                last = await self.ask(path)
+                if right(last):
+                    return last
+            except (OSError, urllib.error.URLError) as error:
+                last = error
+                if self._ended():
+                    break
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{path} never became right; last: {str(last)[:600]}; {self.said()[-2000:]}")
 
     async def until_page(self, path, right, within_s=30.0):
         """A page as the owner sees it, once it is right."""

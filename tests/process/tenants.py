@@ -13,8 +13,9 @@ import signal
 import sqlite3
 
 import aiohttp
-from process_house import House, free_port
+from process_house import House
 
+from meterhub.testing.ports import free_port
 from meterhub_dlt645 import encode_read
 from meterhub_dlt645.codec import Dlt645Codec
 

@@ -31,11 +31,7 @@ class ClockedCourt(Court):
 
     async def up(self):
         self.ahead(0)
-        self.hub = await asyncio.create_subprocess_exec(
-            sys.executable, str(HUB), "site.yaml", "clock", cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        self.running.append(self.hub)
+        self.hub = await self.spawn(sys.executable, str(HUB), "site.yaml", "clock")
         await self.until("/healthz", lambda answer: answer["status"] == "ok")
 
     def ahead(self, seconds):

@@ -96,6 +96,10 @@ class Faults:
         """Whether a fault of these kinds is planned for ``operation``; it stays planned."""
         return any(one.kind in kinds and fnmatchcase(operation, one.operation) for one in self._planned)
 
+    def any_of(self, *kinds: Fault) -> bool:
+        """Whether a fault of these kinds is planned for anything."""
+        return any(one.kind in kinds for one in self._planned)
+
     def add_from(self, content: Mapping[str, Any]) -> None:
         """``add`` with the members of a JSON object. Raises ``BadInput``."""
         try:

@@ -16,12 +16,16 @@ from meterhub.clock import Clock
 from meterhub.errors import NoticeRejected
 from meterhub.money.provider import Notice, PaymentAccount, PaymentRequest
 from meterhub.money.statements import Statement
+from meterhub.sim.faults import Fault, Faults
 from meterhub.sim.gateway import SandboxGateway
 from meterhub.tasks import Tasks
 
 HOUR_MS = 3_600_000
 PATIENCE_S = 0.4
 """How long a test waits for an answer that never comes."""
+PLENTY_S = 60.0
+"""How long for one that does, on a machine that has much else to do."""
+SILENT = (Fault.HANG, Fault.STUCK)
 
 
 class ShiftedClock(Clock):
@@ -83,6 +87,26 @@ class NoticeDesk:
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)
 
 
+class Sessions:
+    """HTTP sessions for calls at a sandbox."""
+
+    def __init__(self) -> None:
+        self._by_patience: dict[float, aiohttp.ClientSession] = {}
+
+    def one(self, faults: Faults) -> aiohttp.ClientSession:
+        """One that gives up soon while the sandbox is to keep silent, else one that waits for a slow machine."""
+        patience_s = PATIENCE_S if faults.any_of(*SILENT) else PLENTY_S
+        if patience_s not in self._by_patience:
+            timeout = aiohttp.ClientTimeout(total=patience_s)
+            self._by_patience[patience_s] = aiohttp.ClientSession(timeout=timeout)
+        return self._by_patience[patience_s]
+
+    async def close(self) -> None:
+        """Close them."""
+        for session in self._by_patience.values():
+            await session.close()
+
+
 class Company(ABC):
     """One account at the sandbox of its company. Subclasses make both in ``open``."""
 
@@ -100,7 +124,7 @@ class Company(ABC):
         self.desk = NoticeDesk()
         self.desk.clock = self.clock
         self.tasks = Tasks(self.clock)
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions = Sessions()
         self._numbers = 0
         self.account: PaymentAccount
         self.sandbox: SandboxGateway
@@ -128,11 +152,10 @@ class Company(ABC):
         await self.tasks.stop()
         await self.sandbox.stop()
         await self.desk.stop()
-        if self._session is not None:
-            await self._session.close()
+        await self._sessions.close()
 
     def context(self, data_dir: Path = Path()) -> Any:
-        """A plugin's context whose HTTP gives up soon."""
+        """A plugin's context whose HTTP gives up soon when no answer is to come."""
         return SimpleNamespace(
             name="company", log=logging.getLogger("meterhub.plugin.company"), clock=self.clock, data_dir=data_dir,
             spawn=lambda coroutine: self.tasks.spawn("company", coroutine), http=self.http,
@@ -140,9 +163,7 @@ class Company(ABC):
 
     def http(self) -> aiohttp.ClientSession:
         """The shared session."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S))
-        return self._session
+        return self._sessions.one(self.sandbox.faults)
 
     def request(self, way: str, amount_fen: int = 5000, no: str = "") -> PaymentRequest:
         """A payment to open, with a fresh number unless one is given."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from itertools import pairwise
 from pathlib import Path
-
-import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "core" / "field"))
 
@@ -73,12 +70,6 @@ class Estate:
     async def read(self, collector_id, address, *keys):
         line = self.lines[collector_id]
         return await line.run(f"m-{address}", "1", "toy", lambda: read(address, *keys), priority=Priority.OPERATOR)
-
-
-@pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 async def test_values_come_from_the_simulated_meters_over_tcp(free_port):

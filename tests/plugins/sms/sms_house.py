@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from types import SimpleNamespace
 
-import aiohttp
 from aiohttp import web
 
 from meterhub.config.schema import check
@@ -14,7 +13,7 @@ from meterhub.errors import NoticeRejected
 from meterhub.money.provider import Notice
 from meterhub.sim.world import World
 from meterhub.tasks import Tasks
-from meterhub.testing.company import ShiftedClock
+from meterhub.testing.company import Sessions, ShiftedClock
 from meterhub_sms import _open
 from meterhub_sms.sandbox_aliyun import AliyunSandbox
 from meterhub_sms.sandbox_tencent import TencentSandbox
@@ -31,7 +30,7 @@ class House:
         self.provider, self.speed, self.given = provider, speed, options
         self.clock = ShiftedClock()
         self.tasks = Tasks(self.clock)
-        self.receipts, self.bodies, self.deaf, self.session = [], [], 0, None
+        self.receipts, self.bodies, self.deaf, self.sessions = [], [], 0, Sessions()
 
     async def start(self):
         app = web.Application()
@@ -53,13 +52,10 @@ class House:
         await self.tasks.stop()
         await self.sandbox.stop()
         await self.runner.cleanup()
-        if self.session is not None:
-            await self.session.close()
+        await self.sessions.close()
 
     def http(self):
-        if self.session is None:
-            self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.4))
-        return self.session
+        return self.sessions.one(self.sandbox.faults)
 
     async def _take(self, request):
         body = await request.read()
