@@ -167,6 +167,17 @@ async def test_a_company_without_an_answer_is_asked_and_nobody_pays_twice(court)
     await until(court, no, "Done. Thank you.")
 
 
+async def test_who_comes_back_with_words_of_a_payment_has_not_paid_by_them(court):
+    no, place = await ordered(court)
+    words = f"out_trade_no={no}00&trade_no=2026&total_amount=20.00&trade_status=TRADE_SUCCESS&sign_type=RSA2&sign=x&app_id=1"
+    back = f"{place}{'&' if '?' in place else '?'}{words}"
+    assert "Waiting for your payment" in await page(court, back)
+    assert "Waiting for your payment" in await page(court, f"/pay/order/{no}/steps?{words}&word=x")
+    assert (await form(court, f"/pay/order/{no}/look?{words}")).status == 303
+    assert await court.hub.store.query("select 1 from payments") == []
+    assert (await court.hub.money.one("money.order", no=no))["state"] != "paid"
+
+
 async def test_another_way_can_be_chosen_for_the_same_order(court):
     no, _ = await ordered(court)
     html = await page(court, f"/pay/order/{no}")

@@ -108,6 +108,22 @@ async def test_being_asked_too_often_is_a_no(house):
             await house.notifier.send(MESSAGE)
 
 
+@pytest.mark.parametrize("fault", ["hang", "error", "busy", "limit", "lost", "torn", None])
+async def test_neither_numbers_nor_what_fills_a_text_nor_secrets_are_logged_or_told(house, fault, caplog):
+    caplog.set_level("DEBUG")
+    for operation in ("send", "query") if fault else ():
+        house.sandbox.faults.add(fault, operation)
+    told = []
+    for call in (house.notifier.send(MESSAGE), house.notifier.query(MESSAGE, "", house.clock.now())):
+        try:
+            await call
+        except (ProviderRefused, ProviderUnknown) as error:
+            told.append(f"{error} {error.hint}")
+    assert bool(told) == bool(fault)
+    for secret in ("13800000000", "50.00", "A 101", SANDBOX_SECRET, "Signature="):
+        assert secret not in caplog.text and secret not in " ".join(told)
+
+
 async def test_without_a_way_another_company_may_be_tried(house):
     await house.sandbox.stop()
     with pytest.raises(ProviderRefused, match="no way"):
