@@ -144,6 +144,13 @@ class ProviderRefused(ProviderError):
         self.reply = reply
 
 
+class ProviderBusy(ProviderRefused):
+    """The company said: not now. Nothing happened, and the same may be asked for again in a while."""
+
+    code = "provider_busy"
+    status = 503
+
+
 class ProviderUnknown(ProviderError):
     """Nobody knows whether it happened: no answer, a fault at the company, an answer that cannot be verified."""
 

@@ -2,7 +2,7 @@
 
 ::
 
-    new -> sending -> sent -> delivered | failed
+    new <-> sending -> sent -> delivered | failed           back when every company said no and one of them: not now
        \\        \\---> unknown -> sent | delivered | failed      asked after, never sent again
         \\-> failed                                             refused by every company, over a limit, no number
 """
@@ -17,7 +17,15 @@ from functools import partial
 from typing import Any
 
 from meterhub.clock import Clock
-from meterhub.errors import BadInput, NotFound, NoticeRejected, ProviderError, ProviderRefused, ProviderUnknown
+from meterhub.errors import (
+    BadInput,
+    NotFound,
+    NoticeRejected,
+    ProviderBusy,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnknown,
+)
 from meterhub.messages.notifier import FINAL, Message, MessageState, Notifier, Receipt, masked
 from meterhub.money.outbox import Again, Outbox
 from meterhub.money.provider import Notice, NoticeAnswer
@@ -28,6 +36,8 @@ KIND = "message"
 """The kind of outbox rows that this desk carries out."""
 ASK_AFTER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 """When to ask what became of a message that nobody told about; after the last time it stays as it is."""
+AGAIN_AFTER_S = (60, 600, 3600)
+"""When to try again what a company did not take because too much was sent; limits are of a minute, an hour, a day."""
 DAY_MS = 24 * 3_600_000
 
 
@@ -135,9 +145,13 @@ class MessageDesk:
         return await self._store.transact(write)
 
     async def _send(self, message: Row, params: Mapping[str, str]) -> Again | None:
-        """Try one company after the other, until one has it or may have it; only a definite no leads to the next."""
+        """Try one company after the other, until one has it or may have it; only a definite no leads to the next.
+
+        When all said no and one of them would take it later, it is tried again later.
+        """
         wanted = Message(message["no"], message["recipient"], message["template"], params)
         said = mark("no company carries messages") if message["recipient"] else mark("no number is known")
+        later_s = 0
         for notifier in self._notifiers.values() if message["recipient"] else ():
             over = await self._store.transact(partial(self._begin, message=message, notifier=notifier.name))
             if over:
@@ -147,6 +161,8 @@ class MessageDesk:
                 provider_id = await notifier.send(wanted)
             except ProviderRefused as error:
                 said = error.message
+                if isinstance(error, ProviderBusy) and message["checks"] < len(AGAIN_AFTER_S):
+                    later_s = AGAIN_AFTER_S[message["checks"]]
                 await self._step(message, notifier.name, said)
                 continue
             except ProviderUnknown as error:
@@ -154,8 +170,17 @@ class MessageDesk:
                 return Again(ASK_AFTER_S[0], error.message)
             await self._note(message, MessageState.SENT, "", provider_id)
             return Again(ASK_AFTER_S[1])
+        if later_s:
+            await self._store.transact(lambda tx: self._put_back(tx, message, said))
+            return Again(later_s, said)
         await self._note(message, MessageState.FAILED, said)
         return None
+
+    def _put_back(self, tx: Transaction, message: Row, said: str) -> None:
+        """No company has it: it waits as if it were new. ``checks`` counts the tries until it is sent."""
+        changes = {"state": MessageState.NEW, "reason": said, "checks": message["checks"] + 1}
+        if tx.update("messages", {"no": message["no"], "state": MessageState.SENDING}, changes):
+            self._write_step(tx, message["no"], MessageState.NEW, "", said)
 
     def _begin(self, tx: Transaction, message: Row, notifier: str) -> str:
         """Store that it is about to be sent, before the first byte; says which limit forbids it, "" for none."""
@@ -170,7 +195,7 @@ class MessageDesk:
         if everybody["n"] >= self._limits.to_all:
             return mark("too many messages within 24 hours; raise the limit if they are wanted")
         now_ms = self._clock.now()
-        changes = {"state": MessageState.SENDING, "notifier": notifier, "sent_ms": now_ms}
+        changes = {"state": MessageState.SENDING, "notifier": notifier, "sent_ms": now_ms, "checks": 0}
         tx.update("messages", {"no": message["no"]}, changes)
         self._write_step(tx, message["no"], MessageState.SENDING, notifier, "")
         return ""

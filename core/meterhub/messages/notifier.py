@@ -1,8 +1,8 @@
 """What a plugin for messages gives: a ``Notifier`` that sends one message to one person over some company.
 
-A call ends in one of three ways: the company's number of the message, ``ProviderRefused`` (it was not sent and will not
-be), or ``ProviderUnknown`` (it may have been sent). After the last one nothing is sent again: the hub asks what became
-of it.
+A call ends in one of four ways: the company's number of the message, ``ProviderRefused`` (it was not sent and will not
+be), ``ProviderBusy`` (it was not sent, for too much is sent just now), or ``ProviderUnknown`` (it may have been sent).
+After the last one nothing is sent again: the hub asks what became of it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ class Notifier(ABC):
 
     @abstractmethod
     async def send(self, message: Message) -> str:
-        """Send it and return the company's number; raises ``ProviderRefused`` or ``ProviderUnknown``."""
+        """Send it and return the company's number.
+
+        Raises ``ProviderRefused``, ``ProviderBusy`` or ``ProviderUnknown``.
+        """
 
     @abstractmethod
     async def query(self, message: Message, provider_id: str, sent_ms: int) -> Receipt | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 
-from meterhub.errors import BadInput, NotFound, NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.errors import BadInput, NotFound, NoticeRejected, ProviderBusy, ProviderRefused, ProviderUnknown
 from meterhub.messages.desk import Addressed, Limits, MessageDesk, direct
 from meterhub.messages.notifier import MessageState, Notifier, Receipt, masked
 from meterhub.money.outbox import Outbox
@@ -148,6 +148,58 @@ async def test_a_definite_no_leads_to_the_next_company(room):
     message = await room.message()
     assert (message["state"], message["notifier"]) == ("sent", "two")
     assert await room.states() == ["sending", "failed", "sending", "sent"]
+
+
+async def test_a_message_that_is_too_much_just_now_is_tried_again_later(room):
+    room.companies[0].will = [ProviderBusy("too much", reply="X"), ProviderBusy("still", reply="X")]
+    await room.tell()
+    message = await room.message()
+    assert (message["state"], message["reason"]) == ("new", "too much")
+    await room.clock.advance(58)
+    assert len(room.companies[0].sent) == 1
+    await room.clock.advance(3)
+    assert (await room.message())["reason"] == "still" and len(room.companies[0].sent) == 2
+    await room.clock.advance(600)
+    message = await room.message()
+    assert (message["state"], message["reason"], len(room.companies[0].sent)) == ("sent", "", 3)
+    assert await room.states() == ["sending", "failed", "new"] * 2 + ["sending", "sent"]
+    room.companies[0].knows = [None, MessageState.DELIVERED]
+    await room.clock.advance(3600)
+    assert (await room.message())["state"] == "delivered" and len(room.companies[0].sent) == 3
+
+
+async def test_a_message_that_stays_too_much_fails_at_last(room):
+    room.companies[0].will = [ProviderBusy("too much", reply="X")] * 9
+    await room.tell()
+    await room.clock.advance(24 * 3600)
+    message = await room.message()
+    assert (message["state"], message["reason"], len(room.companies[0].sent)) == ("failed", "too much", 4)
+
+
+async def test_whoever_is_sent_too_much_by_one_company_gets_it_by_the_next_and_once(room):
+    room.companies = [Company(), Company("two")]
+    room.companies[0].will = [ProviderBusy("too much", reply="X")] * 2
+    room.companies[1].will = [ProviderRefused("black list", reply="Y"), ProviderUnknown("time-out")]
+    await room.close()
+    await room.open()
+    await room.tell()
+    assert (await room.message())["state"] == "new"
+    await room.clock.advance(61)
+    message = await room.message()
+    assert (message["state"], message["notifier"]) == ("unknown", "two")
+    await room.clock.advance(48 * 3600)
+    assert [len(one.sent) for one in room.companies] == [2, 2] and room.companies[1].asked == 6
+
+
+async def test_a_stop_while_a_message_waits_does_not_send_it_sooner_or_twice(room):
+    room.companies[0].will = [ProviderBusy("too much", reply="X")]
+    await room.tell()
+    await room.close()
+    await room.open()
+    await room.clock.advance(50)
+    assert len(room.companies[0].sent) == 1
+    await room.clock.advance(3600)
+    assert len(room.companies[0].sent) == 2 and (await room.message())["state"] == "sent"
 
 
 async def test_when_all_say_no_the_reason_is_kept(room):

@@ -169,7 +169,7 @@ async def test_a_company_without_an_answer_is_asked_and_nobody_pays_twice(court)
 
 async def test_who_comes_back_with_words_of_a_payment_has_not_paid_by_them(court):
     no, place = await ordered(court)
-    words = f"out_trade_no={no}00&trade_no=2026&total_amount=20.00&trade_status=TRADE_SUCCESS&sign_type=RSA2&sign=x&app_id=1"
+    words = f"out_trade_no={no}00&trade_no=2026&total_amount=20.00&trade_status=TRADE_SUCCESS&sign=x"
     back = f"{place}{'&' if '?' in place else '?'}{words}"
     assert "Waiting for your payment" in await page(court, back)
     assert "Waiting for your payment" in await page(court, f"/pay/order/{no}/steps?{words}&word=x")

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sms_house import House
 
 from meterhub.config.schema import check
-from meterhub.errors import ConfigError, NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.errors import ConfigError, NoticeRejected, ProviderBusy, ProviderRefused, ProviderUnknown
 from meterhub.messages.notifier import Message, MessageState
 from meterhub.money.provider import Notice
 from meterhub.testing.conformance_payment import until
@@ -95,7 +95,7 @@ async def test_a_definite_no_has_its_reason(house, message):
 
 async def test_being_asked_too_often_is_a_no(house):
     house.sandbox.faults.add("limit", "send")
-    with pytest.raises(ProviderRefused, match=r"LIMIT|Limit"):
+    with pytest.raises(ProviderBusy, match=r"LIMIT|Limit"):
         await house.notifier.send(MESSAGE)
     await house.notifier.send(MESSAGE)
     if house.provider == "tencent":
@@ -210,7 +210,9 @@ async def test_receipts_that_are_none_are_refused(house, body):
     ("code", "kind"),
     [("isv.AMOUNT_NOT_ENOUGH", ProviderRefused), ("isp.SYSTEM_ERROR", ProviderUnknown), ("", ProviderUnknown),
      ("InternalError.RequestTimeException", ProviderUnknown), ("FailedOperation.ContainSensitiveWord", ProviderRefused),
-     ("Throttling.User", ProviderRefused)],
+     ("Throttling.User", ProviderBusy), ("isv.BUSINESS_LIMIT_CONTROL", ProviderBusy),
+     ("LimitExceeded.PhoneNumberDailyLimit", ProviderBusy), ("RequestLimitExceeded", ProviderBusy),
+     ("LimitExceeded.PhoneNumberCountLimit", ProviderRefused)],
 )  # fmt: skip
 def test_what_codes_mean(code, kind):
     assert type(outcomes.error_of(code, "", "M1")) is kind
