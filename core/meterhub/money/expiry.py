@@ -16,8 +16,17 @@ EXPIRE = "expire"
 SPAN_MS = 60_000
 AFTER_S = 30
 """An order is ended a little after its time, when its attempts have been closed at the company."""
+LOOK_AGAIN_S = 600
+"""How often it is seen whether what could still be paid has ended; its end itself makes that seen at once."""
 AT_ONCE = 500
 """Orders ended in one transaction, so that nobody waits long for theirs."""
+
+
+def closed(tx: Transaction, attempt: Row, now_ms: int, outbox: Outbox) -> None:
+    """An attempt can be paid no more: when the time of its order is over, the order is ended at once."""
+    span = attempt["expires_ms"] // SPAN_MS
+    if now_ms >= (span + 1) * SPAN_MS + AFTER_S * 1000:
+        outbox.wake_row(tx, EXPIRE, f"{span}")
 
 
 class Expiry:
@@ -55,7 +64,7 @@ class Expiry:
             if tx.execute("money.expire", {"to_ms": to_ms, "now_ms": now_ms, "most": AT_ONCE}) == AT_ONCE:
                 return Again(0)
             if tx.one("money.not_expired", {"from_ms": from_ms, "to_ms": to_ms}) is not None:
-                return Again(60, "a payment of it may still come")
+                return Again(LOOK_AGAIN_S, "a payment of it may still come")
             self._outbox.finish(tx, EXPIRE, row["key"])
             return DONE
 

@@ -1,7 +1,8 @@
 """The outbox: what must happen after a commit, as rows of that very commit, carried out until it is done.
 
-Rows with one lane are carried out one after the other, in their order; lanes run side by side. A handler must bear
-being called again for the same row: it may have been stopped after its effect and before the row was marked.
+Rows with one lane are carried out one after the other, in their order; lanes run side by side. Each kind of work has
+places of its own: a payment company that hangs holds up the questions to companies, and no delivery. A handler must
+bear being called again for the same row: it may have been stopped after its effect and before the row was marked.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from typing import Any
 
 from meterhub.clock import Clock
 from meterhub.errors import MeterHubError, StoreError
+from meterhub.money.places import Places
 from meterhub.store.engine import Row, Store, Transaction
 
-LANES = 200
-"""Rows under way at once."""
 SET_BACK_MS = 60_000
 """A clock that goes back by less was only put right a little."""
 LOOK_S = 300.0
@@ -69,12 +69,12 @@ class Outbox:
         self._clock = clock
         self._spawn = spawn
         self._handlers: dict[str, Handler] = {}
-        self._busy: set[str] = set()
-        self._passed: set[str] = set()
-        """Lanes that were busy when they were looked at: they are looked at again when they are free."""
-        self._full = False
+        self._places: dict[str, Places] = {}
+        """Of each kind of which there was ever a row."""
         self._next_ms = 0
-        """When the table is to be looked at next."""
+        """When one of them is to be looked at next."""
+        self._all_s = 0.0
+        """When all of them are, by the clock that never goes back."""
         self._wake = asyncio.Event()
         self._ahead_ms: int | None = None
         self.fault = ""
@@ -110,14 +110,14 @@ class Outbox:
         if not added and not (again and tx.execute("outbox.put_again", {"kind": kind, "key": key, "due_ms": due_ms})):
             return False
         if state == "waiting":
-            tx.after(partial(self._expect, due_ms))
+            tx.after(partial(self._expect, kind, due_ms))
         return True
 
     def wake_row(self, tx: Transaction, kind: str, key: str) -> None:
         """Let a row that waits, or was parked, be carried out at once; so are those whose keys go on after a slash."""
         now_ms = self._clock.now()
         if tx.execute("outbox.hurry", {"kind": kind, "key": key, "now_ms": now_ms}):
-            tx.after(partial(self._expect, now_ms))
+            tx.after(partial(self._expect, kind, now_ms))
 
     def finish(self, tx: Transaction, kind: str, key: str) -> None:
         """A row that waits, or is under way, is done: what it was to see to has been seen to in this transaction.
@@ -127,22 +127,32 @@ class Outbox:
         tx.execute("outbox.finish", {"kind": kind, "key": key, "now_ms": self._clock.now()})
 
     def wake(self) -> None:
-        """Look at the table now."""
-        self._expect(self._clock.now())
+        """Look at the whole table now."""
+        self._all_s = self._clock.monotonic()
+        self._wake.set()
 
-    def _expect(self, due_ms: int) -> None:
-        """A row is due then: look no later."""
+    def _expect(self, kind: str, due_ms: int) -> None:
+        """A row of this kind is due then: look no later."""
+        places = self._places_of(kind)
+        places.next_ms = min(due_ms, places.next_ms)
         # A clock set forward leaves the next look in the past, and whoever waits for it must hear of the new time.
         if due_ms < self._next_ms or due_ms <= self._now():
             self._next_ms = min(due_ms, self._next_ms)
             self._wake.set()
 
+    def _places_of(self, kind: str) -> Places:
+        places = self._places.get(kind)
+        if places is None:
+            places = self._places[kind] = Places(kind)
+        return places
+
     async def run(self) -> None:
         """Carry out rows until cancelled; raises ``StoreError`` when the table cannot be read."""
-        self._next_ms = 0
+        self._all_s = self._clock.monotonic()
         while True:
-            wait_s = (self._next_ms - self._clock.now()) / 1000
-            if wait_s <= 0 or not await self._woken(min(wait_s, LOOK_S)):
+            due_s = (self._next_ms - self._clock.now()) / 1000
+            wait_s = min(due_s, self._all_s - self._clock.monotonic())
+            if wait_s <= 0 or not await self._woken(wait_s):
                 await self.look()
 
     async def _woken(self, wait_s: float) -> bool:
@@ -168,25 +178,36 @@ class Outbox:
 
     async def look(self) -> None:
         """Start all rows that are due, and see when the next look has to be."""
-        await self._put_right()
+        if await self._put_right() or self._clock.monotonic() >= self._all_s:
+            self._all_s = self._clock.monotonic() + LOOK_S
+            for row in await self._store.query("outbox.kinds"):
+                self._places_of(row["kind"]).next_ms = 0
         now_ms = self._clock.now()
         self._next_ms = now_ms + round(LOOK_S * 1000)  # what is committed from here on brings it forward
-        ending = set(self._busy)  # their rows may be read as they were before their end was written
-        most = LANES + len(ending) + 1  # one more than can be started, to know that it waits
-        rows = await self._store.query("outbox.heads", {"now_ms": now_ms, "most": most})
+        for places in list(self._places.values()):
+            if places.next_ms <= now_ms:
+                await self._look_at(places, now_ms)
+            self._next_ms = min(self._next_ms, places.next_ms)
         self._go_on()
+
+    async def _look_at(self, places: Places, now_ms: int) -> None:
+        """Start the rows of a kind that are due."""
+        places.next_ms = PARKED_MS
+        if places.none_is_free():
+            return
+        ending = set(places.busy)  # their rows may be read as they were before their end was written
+        wanted = {"kind": places.kind, "now_ms": now_ms, "most": places.most + 1}  # one more, to know that it waits
+        rows = await self._store.query("outbox.heads", wanted)
         for row in rows:
             if row["next_ms"] > now_ms:
-                self._expect(row["next_ms"])
-            elif row["lane"] in self._busy:
-                self._passed.add(row["lane"])
+                self._expect(places.kind, row["next_ms"])
+            elif row["lane"] in places.busy:
+                places.passed(row)
             elif row["lane"] in ending:
-                self.wake()
-            elif len(self._busy) >= LANES:
-                self._full = True
-            else:
-                self._busy.add(row["lane"])
-                self._spawn(f"outbox {row['lane']}", self._carry_out(row))
+                self._expect(places.kind, now_ms)
+            elif not places.none_is_free():
+                places.take(row)
+                self._spawn(f"outbox {row['lane']}", self._carry_out(row, places))
 
     def _now(self) -> int:
         """The time by which rows are reckoned; how far it was ahead of the clock that never goes back is kept."""
@@ -195,8 +216,10 @@ class Outbox:
         self._ahead_ms = ahead_ms if self._ahead_ms is None else max(self._ahead_ms, ahead_ms)
         return now_ms
 
-    async def _put_right(self) -> None:
+    async def _put_right(self) -> bool:
         """When the clock was ahead and was set back, let nothing wait for times that were reckoned by it.
+
+        Returns whether anything else is due now.
 
         At the first look that is seen by rows that come from the future.
         """
@@ -205,14 +228,15 @@ class Outbox:
         ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
         back_ms = (self._ahead_ms or ahead_ms) - ahead_ms
         if back_ms < SET_BACK_MS and not first:
-            return
+            return False
         times = {"now_ms": now_ms, "back_ms": back_ms, "future_ms": now_ms + SET_BACK_MS, "parked_ms": PARKED_MS}
         if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", times):
             log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
             await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
         self._ahead_ms = ahead_ms
+        return True
 
-    async def _carry_out(self, row: Row) -> None:
+    async def _carry_out(self, row: Row, places: Places) -> None:
         due_ms: int | None = self._clock.now()
         try:
             due_ms = await self._mark(row, await self._handled(row))
@@ -221,18 +245,10 @@ class Outbox:
             log.error("outbox %s %s is tried again in %d s: %s", row["kind"], row["key"], STORE_WAIT_S, error)
             await self._clock.sleep(STORE_WAIT_S)
         finally:
-            self._leave(row, due_ms)
-
-    def _leave(self, row: Row, due_ms: int | None) -> None:
-        """The lane is free; ``due_ms`` is when its row is due again, None when it is done."""
-        self._busy.discard(row["lane"])
-        waited = self._full or row["lane"] in self._passed or (due_ms is None and row["more"])
-        self._full = False
-        self._passed.discard(row["lane"])
-        if waited:
-            self.wake()
-        elif due_ms is not None:
-            self._expect(due_ms)
+            if places.leave(row, done=due_ms is None):
+                due_ms = self._clock.now()
+            if due_ms is not None:
+                self._expect(places.kind, due_ms)
 
     async def _handled(self, row: Row) -> Again | None:
         handler = self._handlers.get(row["kind"])

@@ -11,6 +11,7 @@ from meterhub.errors import Misuse
 from meterhub.money import cases
 from meterhub.money.books import Books
 from meterhub.money.evidence import Evidence, Outcome, Source
+from meterhub.money.expiry import closed
 from meterhub.money.follow import follow
 from meterhub.money.outbox import Outbox
 from meterhub.money.policy import LateRule, Policy
@@ -47,6 +48,7 @@ class Settling:
             return Outcome.PENDING
         if statement.state is PaymentState.CLOSED and attempt["state"] in OPEN_ATTEMPTS:
             self._end(tx, attempt, AttemptState.CLOSED, now_ms)
+            closed(tx, attempt, now_ms, self._outbox)
             return Outcome.CLOSED
         return Outcome.PENDING
 

@@ -1,12 +1,14 @@
 """The SQLite store without its threads, for simulations: every step happens in the loop, so a run repeats exactly.
 
 Statements, savepoints, group commit and the two files are the real ones. What is left out: waiting for threads, whose
-order no seed can repeat, and waiting for the disk (``synchronous`` is OFF: the file is thrown away afterwards).
+order no seed can repeat; the write-ahead log and waiting for the disk, as the file is thrown away afterwards; and the
+reading connections: between two turns nothing is open, so the writing one reads what is committed, and keeps its pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from sqlite3 import Connection
 from typing import Any, TypeVar
 
 from meterhub.store.engine import Params, Row
@@ -16,12 +18,22 @@ from meterhub.store.writer import Job, Writer
 
 T = TypeVar("T")
 
+CACHE_KB = 64_000
+
 
 class InlineWriter(Writer):
     """Takes its jobs in the loop, at the turn after the first of them came; all that wait by then share a commit."""
 
     def _start(self) -> None:
         self._due = False
+        self._conn.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._conn.execute("PRAGMA journal_mode = MEMORY")
+        self._conn.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+
+    @property
+    def connection(self) -> Connection:
+        """The one connection to the file, in no transaction between two turns."""
+        return self._conn
 
     def _put(self, job: Job | None) -> None:
         super()._put(job)
@@ -68,9 +80,19 @@ class InlineStore(SqliteStore):
 
     def snapshot(self, sql: str, params: Params = ()) -> list[Row]:
         """The rows of a statement, at once: nothing else happens between several of them."""
+        return list(self.each(sql, params))
+
+    def each(self, sql: str, params: Params = ()) -> Iterator[Row]:
+        """As ``snapshot``, row by row, for more than fits into memory; nothing may be awaited meanwhile."""
         cursor = self._reader(HUB).execute(sql, params)
         columns = [one[0] for one in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor]
+        for row in cursor:
+            yield dict(zip(columns, row, strict=True))
+
+    def _reader(self, file: str) -> Connection:
+        writer = self._writers[file]
+        assert isinstance(writer, InlineWriter)
+        return writer.connection
 
     async def _read_outside(self, run: Callable[[], T]) -> T:
         await Turn()

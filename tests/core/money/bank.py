@@ -22,7 +22,7 @@ from meterhub.money.statements import (
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Trade:
     """A payment at the company."""
 

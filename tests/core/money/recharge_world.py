@@ -34,6 +34,7 @@ REOPENED_EVERY = 20
 INSPECTED_EVERY = 200
 """Recharges between two inspections, beside the one at each power cut."""
 CHARGED_EVERY_S = 2400
+CHARGED_AT_ONCE = 100
 CREDIT = "select coalesce(sum(fen), 0) as fen from book_balances where book = ?"
 CALM_DAYS = 3
 
@@ -41,7 +42,10 @@ CALM_DAYS = 3
 class World:
     """All of it. ``till`` is the hub, which dies and comes back."""
 
-    def __init__(self, folder, clock, seed, recharges):
+    def __init__(self, folder, clock, seed, recharges, follow=lambda world: True):
+        self.follow = follow
+        """Called after each recharge; False lets no more begin."""
+        self.goes_on = True
         self.seed, self.clock, self.recharges = seed, clock, recharges
         self.random = Random(seed)
         self.busy = min(1000, max(40, recharges // 50))
@@ -117,7 +121,7 @@ class World:
         accounts = [f"m{number}-1" for number in range(self.meter_count) if mode_of(number) is not Mode.METER]
         for turn in range(1_000_000):
             await self.clock.sleep(CHARGED_EVERY_S)
-            for account in accounts:
+            for account in self.random.sample(accounts, min(CHARGED_AT_ONCE, len(accounts))):
                 (row,) = self.till.real.snapshot(CREDIT, [f"prepaid/{account}"])
                 fen = self.random.randint(1, row["fen"] * 4 // 3 + 5_000)  # often more than there is: supplies are cut
                 for _ in range(1 + (self.random.random() < 0.1)):
@@ -154,6 +158,9 @@ class World:
         for number in waiting:
             await self.customers.customer(number)
             self.ended += 1
+            self.goes_on = self.goes_on and self.follow(self)
+            if not self.goes_on:
+                return
             if self.ended % INSPECTED_EVERY == 0:
                 self.inspector.look()
 
@@ -180,9 +187,9 @@ def merchant_of(name, company, account):
     return type(made)(name, made.type, account)
 
 
-async def run(folder, clock, seed, recharges):
+async def run(folder, clock, seed, recharges, *follow):
     """Play a world to its end, check it, and return it; what fails tells the seed that repeats it."""
-    world = World(folder, clock, seed, recharges)
+    world = World(folder, clock, seed, recharges, *follow)
     try:
         await world.open()
         await world.play()
@@ -197,14 +204,14 @@ async def run(folder, clock, seed, recharges):
     return world
 
 
-def play(folder, seed, recharges):
+def play(folder, seed, recharges, *follow):
     """``run`` on a loop and a clock of its own."""
     clock = MovableClock(seed=seed)
 
     async def main():
         clock.install(asyncio.get_running_loop())
         try:
-            return await run(folder, clock, seed, recharges)
+            return await run(folder, clock, seed, recharges, *follow)
         finally:
             clock.uninstall()
 

@@ -27,6 +27,8 @@ from meterhub_wechat.schema import sandbox_key as wechat_key
 GIVE_UP_S = 15
 """When the hub's side gives a call up, as the plugins do."""
 DAY_MS = 86_400_000
+KEPT_NOTICES = 2_000
+"""More than are repeated at the same time."""
 SANDBOX = {"sandbox": "127.0.0.1:1"}
 
 
@@ -84,7 +86,7 @@ class SimCompany(Company):
 
 
 class AlipayCompany(SimCompany):
-    """Signs as Alipay does (RSA2); a notice that is sent again is the same one."""
+    """Signs as Alipay does (RSA2); a notice that is sent again is the same one, while anybody may send it again."""
 
     def __init__(self, world, name):
         super().__init__(world, name)
@@ -99,6 +101,8 @@ class AlipayCompany(SimCompany):
                 "total_amount": yuan(trade.amount_fen), "gmt_payment": beijing.text(trade.paid_ms), "charset": "utf-8",
             }  # fmt: skip
             key = SimpleNamespace(alipay=alipay_key("alipay"))
+            if len(self._sent) >= KEPT_NOTICES:
+                del self._sent[next(iter(self._sent))]
             self._sent[trade.no] = alipay_notices.letter_of(fields, "", key, self.world.true_ms())
         letter = self._sent[trade.no]
         return ({}, letter.body), ({}, letter.forged.body)

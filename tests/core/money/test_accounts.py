@@ -330,7 +330,7 @@ async def test_what_is_done_while_the_table_is_read_is_not_done_again(till):
 
 
 async def test_rows_of_one_lane_follow_each_other_and_no_row_waits_for_a_place_that_is_free(till, monkeypatch):
-    monkeypatch.setattr("meterhub.money.outbox.LANES", 2)
+    monkeypatch.setattr("meterhub.money.places.PLACES", 2)
     outbox, running, order = till.money.outbox, set(), []
 
     async def handler(row):

@@ -44,6 +44,21 @@ async def test_an_order_that_may_still_be_paid_is_looked_at_again(till):
     assert [state for _, state, _ in await till.outbox("expire")] == ["done"]
 
 
+async def test_an_order_ends_within_seconds_of_the_end_of_the_payment_that_kept_it(till):
+    await till.account()
+    no = await till.start(await till.order())
+    till.company.fail["close"] = till.company.fail["query"] = 60 * ["before"]
+    await till.until_quiet(5000)
+    assert await states(till) == ["paying"]
+    (row,) = await till.rows("select tries from outbox where kind = 'expire'")
+    assert row["tries"] < 10  # it is not asked for all the time
+    till.company.fail.clear()
+    till.company.trades[no].state = PaymentState.CLOSED
+    await till.money.paying.look_now(no[:-2])
+    await till.until_quiet(5)
+    assert await states(till) == ["expired"]
+
+
 async def test_no_order_is_forgotten_when_the_clock_was_set_back(till):
     await till.account()
     await till.order()

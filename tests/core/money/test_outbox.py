@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meterhub.errors import BadInput
+from meterhub.errors import BadInput, ProviderUnknown
 from meterhub.money.outbox import DONE, PARKED_MS, Again
 
 
@@ -105,11 +105,35 @@ async def test_a_row_that_waits_holds_up_its_lane_alone(till):
     assert work.calls == [("a1", 0), ("b1", 0), ("a1", 30), ("a2", 30)]
 
 
-async def test_no_more_than_two_hundred_lanes_run_at_once_and_the_others_follow(till):
+async def test_no_more_than_two_hundred_lanes_of_a_kind_run_at_once_and_the_others_follow(till):
     work = Work(till, takes_s=10)
     await put(till, *[f"{number}" for number in range(201)])
     await till.until_quiet(60)
     assert work.times == [0] * 200 + [10]
+
+
+async def test_a_company_that_hangs_holds_up_no_delivery(till):
+    await till.account()
+    waiting = [await till.order(key=f"h{number}", by=f"tenant{number}") for number in range(250)]
+    for order in waiting:
+        await till.start(order)
+    await till.until_quiet(0)
+    asked = []
+
+    async def hang(attempt):
+        asked.append(attempt.no)
+        await till.clock.sleep(15)
+        raise ProviderUnknown("no answer in time")
+
+    till.merchants.get("court").account.query = hang
+    await till.until_quiet(7)
+    assert len(asked) == 200  # all there are of these places, and more wait for one
+    paid = await till.paid_order(key="paid")
+    await till.until_quiet(2)
+    assert await till.state(paid) == "fulfilled"
+    assert len(asked) == 200
+    await till.until_quiet(30)
+    assert {order["no"] for order in waiting} <= {no[:-2] for no in asked}
 
 
 async def test_a_row_is_carried_out_when_it_is_due_and_not_before(till):

@@ -24,7 +24,7 @@ on conflict (operator, book) do update set fen = fen + excluded.fen;
 -- name: ledger.charge
 -- The lines of a charge: what credit covered, and what is owed. Older lines do not name the account in their ref.
 select * from ledger where operator = :operator and kind in ('charge', 'charge_owed')
-and ref in (:ref, :account || '/' || :ref) and source in (:prepaid, :receivable);
+and ref in (:ref, :account || '/' || :ref) and +source in (:prepaid, :receivable);
 
 -- name: ledger.of_order
 -- All lines that an order caused, oldest first.

@@ -4,7 +4,7 @@ select * from money_accounts where id = :id;
 
 -- name: money.account_of_meter
 -- The account that is not closed, by its meter or by the link on its sticker.
-select * from money_accounts where (meter = :name or link = :name) and state <> 'closed' limit 1;
+select * from money_accounts where meter = :name and state <> 'closed' or link = :name and state <> 'closed' limit 1;
 
 -- name: money.accounts_like
 -- How many accounts a meter has had.
@@ -16,11 +16,11 @@ select * from orders where no = :no;
 
 -- name: money.account_for_order
 -- What a new order needs of its account, the order that holds a client's key, and how many orders that one kind of
--- visitor made for it wait to be paid; the account's own index is used.
+-- visitor made for it wait to be paid.
 select operator, scope, meter, state,
     (select no from orders where account = a.id and client_key = :client_key) as known_no,
-    (select coalesce(sum(case when state in ('created', 'paying') and expires_ms > :now_ms then 1 else 0 end), 0)
-        from orders where account = a.id and created_by = :by) as unpaid
+    (select count(*) from orders where account = a.id and state in ('created', 'paying') and expires_ms > :now_ms
+        and created_by = :by) as unpaid
 from money_accounts a where a.id = :account;
 
 -- name: money.expire
@@ -36,7 +36,7 @@ select no from orders where state in ('created', 'paying') and expires_ms >= :fr
 
 -- name: money.balance_told
 -- What the meter of an account said after its last credit or refund.
-select balance_after, confirmed_ms from deliveries
+select balance_after, confirmed_ms from deliveries indexed by deliveries_number
 where account = :account and state = 'confirmed' and balance_after is not null order by confirmed_ms desc limit 1;
 
 -- name: money.orders_of_account
@@ -118,7 +118,8 @@ select * from policy_decisions where account = :account order by id desc limit :
 
 -- name: money.paying_now
 -- How many orders of an account are being paid just now.
-select count(*) as n from orders where account = :account and state = 'paying' and expires_ms > :now_ms;
+select count(*) as n from orders 
+where account = :account and state = 'paying' and state in ('created', 'paying') and expires_ms > :now_ms;
 
 -- name: money.cuts_since
 -- How many other accounts were cut off since a time.

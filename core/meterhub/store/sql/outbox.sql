@@ -9,15 +9,19 @@ values (:operator, :kind, :key, :lane, :payload_json,
 update outbox set state = 'waiting', next_ms = :due_ms, done_ms = null, tries = 0, failures = 0
 where kind = :kind and key = :key and state = 'done';
 
+-- name: outbox.kinds
+-- The kinds of the rows that wait.
+select distinct kind from outbox where state = 'waiting';
+
 -- name: outbox.heads
--- The first waiting row of each lane that is due, soonest first, and the first of those that are not due yet; ``more``
--- says whether others wait behind it in its lane.
+-- Of one kind the first waiting row of each lane that is due, soonest first, and the first of those that are not due yet;
+-- ``more`` says whether others wait behind it in its lane.
 select * from (select o.*, exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id > o.id) as more
-    from outbox o where o.state = 'waiting' and o.next_ms <= :now_ms
+    from outbox o where o.state = 'waiting' and o.kind = :kind and o.next_ms <= :now_ms
     and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
     order by o.next_ms limit :most)
 union all
-select * from (select o.*, 0 from outbox o where o.state = 'waiting' and o.next_ms > :now_ms
+select * from (select o.*, 0 from outbox o where o.state = 'waiting' and o.kind = :kind and o.next_ms > :now_ms
     and not exists (select 1 from outbox e where e.state = 'waiting' and e.lane = o.lane and e.id < o.id)
     order by o.next_ms limit 1);
 
