@@ -164,7 +164,7 @@ def main(given: Sequence[str]) -> int:
     for name in HEAVY:
         importlib.import_module(name)
     every = [one for path, line in options.modules for one in mutants(path) if line in (0, one.line)]
-    equivalent, strange = _equivalent(every)
+    equivalent, strange = _equivalent(every, {path for path, line in options.modules if not line})
     inside = [one for one in every if one not in equivalent and one.function]
     outside = [one for one in every if one not in equivalent and not one.function]
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
@@ -192,12 +192,11 @@ def _place(given: str) -> tuple[Path, int]:
     return Path(path).resolve(), int(line or 0)
 
 
-def _equivalent(every: list[Mutant]) -> tuple[list[Mutant], list[str]]:
-    """Those of the mutants that are listed, and the rows about these modules that fit to none."""
+def _equivalent(every: list[Mutant], whole: set[Path]) -> tuple[list[Mutant], list[str]]:
+    """Those of the mutants that are listed, and the rows about ``whole`` modules that fit to none."""
     rows = [line.split("\t")[:4] for line in EQUIVALENT.read_text(encoding="utf-8").splitlines()]
     names = [[str(one.path.relative_to(ROOT)), one.function, one.code, one.what] for one in every]
-    whole = {name[0] for name in names}
-    strange = [" ".join(row) for row in rows if row[0] in whole and row not in names]
+    strange = [" ".join(row) for row in rows if ROOT / row[0] in whole and row not in names]
     return [one for one, name in zip(every, names, strict=True) if name in rows], strange
 
 

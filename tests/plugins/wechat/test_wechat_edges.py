@@ -22,7 +22,7 @@ from wechat_samples import CONFIG, PLATFORM, private, public
 from meterhub import certificates
 from meterhub.errors import NotGenuine, ProviderRefused, ProviderUnknown
 from meterhub.money.provider import Attempt, RefundRequest
-from meterhub.money.statements import Movement, PaymentState, RefundState
+from meterhub.money.statements import Bill, Funds, Movement, PaymentState, RefundState
 from meterhub.testing.conformance_payment import attempt_of, until
 from meterhub_wechat import bill, crypto, funds, outcomes, statements
 from meterhub_wechat.sandbox import PlatformKey
@@ -169,7 +169,68 @@ async def test_who_pays_inside_wechat_is_asked_for_as_wechat_wants_it(company, g
     assert caught.value.reply == "4" * 20
 
 
+async def test_who_pays_matters_only_inside_wechat(company, gateway):
+    request = replace(company.request("qr"), payer="")
+    assert (await company.account.create(request)).qr
+    turn_to(company, gateway=gateway.url, backup="")
+    with pytest.raises(ProviderRefused) as caught:
+        await company.account.create(replace(company.request("jsapi"), payer=""))
+    assert (caught.value.reply, gateway.heard) == ("NO_OPENID", [])
+
+
+@pytest.mark.parametrize(("way", "life_ms"), [("qr", 3_600_000), ("h5", 300_000), ("jsapi", 3_600_000)])
+async def test_what_is_shown_says_until_when_it_serves(company, way, life_ms):
+    request, before_ms = company.request(way), company.clock.now()
+    shown = await company.account.create(request)
+    assert min(request.expires_ms, before_ms + life_ms) <= shown.expires_ms
+    assert shown.expires_ms <= min(request.expires_ms, company.clock.now() + life_ms)
+    order = next(iter(company.sandbox.orders))
+    assert order.content["amount"] == {"total": 5000, "currency": "CNY"}
+    if way == "jsapi":
+        assert abs(int(shown.params["timeStamp"]) - company.clock.now() // 1000) < 60
+
+
 # What comes back.
+
+
+async def test_wechat_pay_is_told_in_its_words_whether_a_notice_was_taken(company):
+    taken, refused = company.account.notice_answer(True), company.account.notice_answer(False)
+    assert (taken.status, taken.body, refused.status) == (204, b"", 400)
+    assert json.loads(refused.body) == {"code": "FAIL", "message": "not taken"}
+
+
+class Refusing:
+    """In place of the client: refuses every call with this word."""
+
+    def __init__(self, reply):
+        self.reply = reply
+
+    async def call(self, method, path, content=None, where="", serial=""):
+        raise ProviderRefused("no", reply=self.reply)
+
+
+@pytest.mark.parametrize(
+    ("reply", "hours", "there"),
+    [("NO_STATEMENT_EXIST", 34, True), ("NO_STATEMENT_EXIST", 33.9, False), ("NO_RIGHT", 40, False)],
+)
+async def test_a_day_without_a_bill_is_an_empty_one_from_ten_oclock_the_next_morning(company, reply, hours, there):
+    company.account._client = Refusing(reply)
+    company.clock.now = lambda: 1_795_449_600_000 + round(hours * 3_600_000)
+    for kind, ask in ((Bill, company.account.bill), (Funds, company.account.funds)):
+        if there:
+            assert await ask(DAY) == kind(DAY, ())
+        else:
+            with pytest.raises(ProviderUnknown, match="no bill of 2026-11-24 yet"):
+                await ask(DAY)
+
+
+async def test_the_file_of_a_bill_is_asked_for_with_the_headers_of_every_call(company, gateway):
+    turn_to(company, gateway=gateway.url, backup="")
+    with pytest.raises(ProviderUnknown, match="HTTP 500"):
+        await company.account._download(f"{gateway.url}/file?token=a%2Fb")
+    (asked,) = gateway.heard
+    assert asked.path == "/file?token=a%2Fb" and asked.headers["User-Agent"] == "MeterHub"
+    assert asked.headers["Authorization"].startswith("WECHATPAY2-SHA256-RSA2048 ")
 
 
 @pytest.mark.parametrize(
