@@ -8,9 +8,10 @@ from datetime import date
 import pytest
 from test_accounts import rules, used_up
 from test_cases import case_of, settle
+from test_intervals import timed, times
 from test_refunds import give_back, server_order
 
-from meterhub.money import cases, funds
+from meterhub.money import cases, expiry, funds
 from meterhub.money.statements import Bill, BillRow, Funds, Movement, PaymentState, PaymentStatement
 from meterhub.money.states import Mode
 
@@ -118,3 +119,49 @@ async def test_an_order_that_a_company_does_not_speak_of_holds_up_no_later_ones(
     await till.until_quiet(1200)
     assert [await till.state(no[:-2]), await till.state(later["no"])] == ["paying", "expired"]
     assert [state for _, state, _ in await till.outbox("expire")] == ["waiting", "done"]
+
+
+async def test_many_orders_of_a_minute_end_in_its_second(till, monkeypatch):
+    monkeypatch.setattr(expiry, "AT_ONCE", 2)
+    await till.account()
+    orders = [await till.order(key=f"k{number}") for number in range(5)]
+    begun_ms = orders[0]["created_ms"]
+    due_ms = (orders[0]["expires_ms"] // 60_000 + 1) * 60_000 + 30_000
+    await till.until_quiet((due_ms - begun_ms) / 1000 + 0.5)
+    assert {await till.state(one["no"]) for one in orders} == {"expired"}
+
+
+async def test_what_may_still_be_paid_is_looked_at_each_minute(till):
+    await till.account()
+    no = await till.start(await till.order())
+    till.company.fail["close"] = till.company.fail["query"] = 60 * ["before"]
+    await till.until_quiet(1000)
+    ((due_ms,),) = [row.values() for row in await till.rows("select next_ms from outbox where kind = 'expire'")]
+    assert 0 < due_ms - till.clock.now() <= 60_000 and await till.state(no[:-2]) == "paying"
+    await till.until_quiet((due_ms - till.clock.now()) / 1000 + 59.9)
+    await till.real.transact(lambda tx: tx.execute("update attempts set state = 'closed'"))
+    await till.until_quiet(0.6)
+    assert await till.state(no[:-2]) == "expired"
+
+
+async def test_a_part_of_a_refund_waits_until_the_last_tenth_of_the_companys_minute(till):
+    no = await server_order(till)
+    till.money.merchants.get("court").account.refund_gap_s = 60
+    asked = timed(till)
+    await give_back(till, no, 1000)
+    await till.until_quiet(59.5)
+    await give_back(till, no, 1000)
+    await give_back(till, no, 1000)
+    await till.until_quiet(120)
+    first, second, third = times(asked, "refund")
+    assert (first, second, third) == (0, 60, 120)
+
+
+async def test_a_company_that_says_another_amount_was_paid_is_asked_once(till):
+    await till.account()
+    no = await till.start(await till.order())
+    till.company.trades[no].amount_fen = 4999
+    till.company.pay(no, till.clock.now())
+    await till.until_quiet(600)
+    assert till.company.calls.count("query") == 1 and await till.cases() == ["wrong_amount"]
+    assert [state for _, state, _ in await till.outbox("watch")] == ["done"]
