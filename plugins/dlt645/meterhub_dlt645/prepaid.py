@@ -65,6 +65,8 @@ def _change(
         raise BadInput(f"the purse of {meter.id} has no such command", where=meter.id)
     talk = Talk(meter, edition)
     number = int(params["number"])
+    if not 1 <= number <= purse.most_number:
+        raise BadInput(f"purchase numbers of this meter go from 1 to {purse.most_number}, not {number}", where=meter.id)
     purchase = Purchase(
         identifier, fen(str(params["amount"])), number, str(params.get("customer", spec.get("customer", "")))
     )

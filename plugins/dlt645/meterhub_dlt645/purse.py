@@ -63,6 +63,7 @@ class Purse(ABC):
     operator = "00000000"
     counts = True
     """Whether the meter keeps a purchase count that can be read."""
+    most_number = (1 << 32) - 1
     refunds = False
     opens = True
 
@@ -98,6 +99,7 @@ class Kede(Purse):
     """One maker's form without a security module; it can subtract as well."""
 
     operator = "00000001"
+    most_number = 10**8 - 1
     refunds = True
     opens = False
 
@@ -122,6 +124,7 @@ class Order(Purse):
 
     operator = "11223344"
     counts = False
+    most_number = 10**16 - 1
     refunds = True
     opens = False
 

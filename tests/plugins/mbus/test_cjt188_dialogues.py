@@ -9,7 +9,7 @@ from cjt188_models import ADDRESS, CLOCK, meter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterhub.errors import BadInput, ConfigError, LinkDown, MeterHubError, NoAnswer, Refused
+from meterhub.errors import BadFrame, BadInput, ConfigError, LinkDown, MeterHubError, NoAnswer, Refused
 from meterhub.field.dialogue import rehearse
 from meterhub_mbus.cjt188 import exchange
 from meterhub_mbus.cjt188.frame import build
@@ -528,3 +528,62 @@ def test_whatever_a_meter_answers_a_poll_ends_in_a_report(payloads):
         report = answered(speaker.read(one, list(one.points.values())), payloads)
         places = [index for index, *_ in (*report.updated, *report.failed)]
         assert sorted(places) == list(range(len(one.points)))
+
+
+def test_what_is_no_amount_is_told_with_an_example():
+    for name, example in (("cjt188-water-prepaid", "100.00"), ("cjt188-water-volume-prepaid", "100.0")):
+        with pytest.raises(BadInput) as error:
+            next(credit(Cjt188(CLOCK), {"amount": "x", "number": 7}, one=meter(name)))
+        assert error.value.hint == f"such as {example}"
+
+
+def test_books_may_lack_the_status_and_nothing_else():
+    whole = "06" + "00" * 12
+    assert rehearse(credit(Cjt188(CLOCK), name="meter.balance"), [reply("810501" + whole)])[1].detail["count"] == 6
+    with pytest.raises(BadFrame, match="too short"):
+        rehearse(credit(Cjt188(CLOCK), name="meter.balance"), [reply("810501" + whole[:-2])])
+
+
+def test_a_purchase_that_is_booked_already_is_told_with_its_number():
+    _, result = rehearse(credit(Cjt188(CLOCK)), [BOOKED])
+    assert (result.detail["number"], result.detail["count"], result.detail["last"]) == (7, 7, "100.50")
+
+
+def test_a_purchase_keeps_the_line_until_it_is_proven():
+    dialogue = credit(Cjt188(CLOCK))
+    next(dialogue)
+    assert dialogue.send(BEFORE).hold
+
+
+def test_a_maker_may_have_a_control_of_its_own_for_purchases():
+    one = meter("cjt188-water-prepaid", commands={"meter.credit": {"control": "2A"}}, identifier_order="high")
+    dialogue = credit(Cjt188(CLOCK), one=one)
+    next(dialogue)
+    assert dialogue.send(BEFORE).frame.control == 0x2A
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "given"),
+    [
+        ("00000200", "50990000", True),
+        ("00000200", "49990000", True),
+        ("00000200", "51990000", False),
+        ("00000200", "00000200", False),
+        ("50990000", "50990000", False),
+        ("00000200", "FFFFFFFF", False),
+        ("FFFFFFFF", "50990000", False),
+    ],
+)
+def test_money_is_taken_back_when_the_meter_holds_less_by_that(before, after, given):
+    one = meter("cjt188-water-prepaid", commands={"meter.refund": {}}, identifier_order="high")
+    dialogue = credit(Cjt188(CLOCK), name="meter.refund", one=one)
+    replies = [
+        books(6, "00000000", "00425300", before),
+        reply("A0EC020750000100", 0x84),
+        books(7, "50000100", "00425300", after),
+    ]
+    if given:
+        assert rehearse(dialogue, replies)[1].detail["already"] is False
+    else:
+        with pytest.raises(Refused, match="books do not show it"):
+            rehearse(dialogue, replies)

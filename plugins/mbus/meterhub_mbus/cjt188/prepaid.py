@@ -72,7 +72,7 @@ def _change(meter: Meter, talk: Talk, name: str, identifier: str, params: Mappin
 
 def _check_next(talk: Talk, coding: Coding, before: Standing, number: int) -> None:
     """A number that skips one hides a lost purchase, and one that is taken already would be ignored."""
-    if coding.follows(number, before.number) or (before.number == 0 and number == 1):
+    if coding.follows(number, before.number):
         return
     reason = "number taken" if before.number == number else "purchase number wrong"
     raise Refused(
