@@ -43,8 +43,8 @@ entities:
 """
 ONLINE = "select count(*) from spells where state = 'online' and until_ms is null"
 FALSE = "select count(*) from spells where state = 'offline' and since_ms >= ?"
-FRESH = """select count(distinct series) from readings
-where slot >= ?1 / 900000 and slot * 900000 + offset_ms >= ?1 and quality = 0"""
+FRESH = """select count(distinct series) from slots join readings using (slot)
+where start_ms > ?1 - 900000 and start_ms + offset_ms >= ?1 and quality = 0"""
 
 
 def site(folder: Path, count: int) -> Path:

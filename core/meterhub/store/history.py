@@ -1,6 +1,6 @@
 """The reading side of readings.db: the points of a series, and its hours, days and months.
 
-Days come from the daily figures; quarter hours that are not in them yet, and days that late readings changed, from
+Days come from the daily figures; slots that are not in them yet, and days that late readings changed, from
 the readings themselves, so that an answer is right at any moment.
 """
 
@@ -40,7 +40,7 @@ class History:
         """Numbers and texts with ``from_ms <= measured_ms < to_ms``, oldest first."""
         whole: list[Point] = []
         for name in ("readings.numbers", "readings.texts"):
-            whole += self._fetch(name, from_ms // SLOT_MS, (to_ms - 1) // SLOT_MS, from_ms, to_ms, limit)
+            whole += self._fetch(name, from_ms, to_ms, limit)
         whole.sort(key=lambda point: point[0])
         return whole[:limit]
 
@@ -61,9 +61,7 @@ class History:
         return chained(cells, start)
 
     def _hours(self, start_ms: int, end_ms: int) -> Cells:
-        rows = self._conn.execute(
-            self._queries.sql("readings.numbers"), (start_ms // SLOT_MS, (end_ms - 1) // SLOT_MS, self._series, -1)
-        )
+        rows = self._conn.execute(self._queries.sql("readings.numbers"), (start_ms, end_ms - 1, self._series, -1))
         singles = ((ms, single(ms, value)) for ms, value, quality in rows if counts(value, quality))
         return gathered(singles, lambda ms: hour_start(ms, self._zone))
 
@@ -88,14 +86,15 @@ class History:
         return cells
 
     def _raw_days(self, name: str, first: int, last: int, *more: int) -> Cells:
-        slots = (day_start(first, self._zone) // SLOT_MS, day_start(last + 1, self._zone) // SLOT_MS - 1)
-        rows = self._conn.execute(self._queries.sql(name), (*slots, self._series, *more))
+        span = (day_start(first, self._zone), day_start(last + 1, self._zone) - 1)
+        rows = self._conn.execute(self._queries.sql(name), (*span, self._series, *more))
         singles = ((ms, single(ms, value)) for ms, value, quality in rows if counts(value, quality))
         return gathered(singles, lambda ms: day_of(ms, self._zone))
 
-    def _fetch(self, name: str, first: int, last: int, from_ms: int, to_ms: int, limit: int) -> list[Point]:
+    def _fetch(self, name: str, from_ms: int, to_ms: int, limit: int) -> list[Point]:
         found: list[Point] = []
-        for row in self._conn.execute(self._queries.sql(name), (first, last, self._series, -1)):
+        quarter_ms = from_ms // SLOT_MS * SLOT_MS  # from_ms lies in a slot that began then or later
+        for row in self._conn.execute(self._queries.sql(name), (quarter_ms, to_ms - 1, self._series, -1)):
             if from_ms <= row[0] < to_ms:
                 found.append(row)
                 if len(found) == limit:

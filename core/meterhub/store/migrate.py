@@ -15,7 +15,7 @@ from meterhub.errors import StoreError
 from meterhub.store.faults import translate
 
 HUB_STEPS = ("hub_001", "hub_002", "hub_003", "hub_004", "hub_005", "hub_006", "hub_007", "hub_008")
-READINGS_STEPS = ("readings_001",)
+READINGS_STEPS = ("readings_001", "readings_002")
 """Modules of ``meterhub.store.migrations``, in order; each has ``up(db)``."""
 
 

@@ -1,8 +1,8 @@
 """The writing side of readings.db: readings in, then their newest value and their daily figures.
 
 Runs in the writer thread. What is written costs one insert per reading; the newest values (``latest``) and the daily
-figures (``days``) are made from whole quarter hours afterwards, by SQL alone, in the transaction that marks the
-quarter hour as done. So nothing is counted twice after a crash, and everything can be made again from the readings.
+figures (``days``) are made from whole slots afterwards, by SQL alone, in the transaction that marks the slot as done.
+So nothing is counted twice after a crash, and everything can be made again from the readings.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from datetime import tzinfo
 from functools import lru_cache
 from itertools import chain
 
-from meterhub.store.calendar import SLOT_MS, day_of, day_start, zone_name
+from meterhub.store.calendar import day_of, day_start, zone_name
 from meterhub.store.engine import INVALID, Bucket, Reading
 from meterhub.store.queries import Queries
+from meterhub.store.slots import FOLDED, ROLLED, WRITTEN, Slot, Slots
 
 # One statement with many rows: half the time of one row each, and the interpreter lock is given up once per 200 rows
 # instead of at each, which a busy loop would answer by keeping it.
 ROWS_PER_STATEMENT = 200
-
-WRITTEN, FOLDED, ROLLED = range(3)
 
 
 def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, int]:
@@ -35,45 +34,45 @@ def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, i
     return known if len(known) == len(wanted) else {one: known[one] for one in wanted}
 
 
-def write(conn: sqlite3.Connection, queries: Queries, rows: Sequence[Reading], zone: tzinfo) -> None:
-    """Insert readings and note which quarter hours they changed."""
-    texts = [row for row in rows if type(row[2]) is str]
-    _insert(conn, "texts", texts)
-    _insert(conn, "readings", rows if not texts else [row for row in rows if type(row[2]) is not str])
-    slots = [(slot,) for slot in {row[1] // SLOT_MS for row in rows}]
-    conn.executemany(queries.sql("readings.touch_slot"), slots)
-    rolled = {slot for (slot,) in slots if _state(conn, slot) == ROLLED}
-    if rolled:
-        late = [row for row in rows if row[1] // SLOT_MS in rolled]
-        conn.executemany(queries.sql("readings.put_latest"), late)
-        days = {(series, day_of(ms, zone)) for series, ms, value, _ in late if type(value) is not str}
-        conn.executemany(queries.sql("readings.mark_stale"), days)
+def write(conn: sqlite3.Connection, queries: Queries, slots: Slots, rows: Sequence[Reading], zone: tzinfo) -> None:
+    """Insert readings and note which slots they changed."""
+    for slot, some in slots.sort(conn, rows):
+        texts = [row for row in some if type(row[2]) is str]
+        _insert(conn, "texts", slot, texts)
+        _insert(conn, "readings", slot, some if not texts else [row for row in some if type(row[2]) is not str])
+        if slot.state == FOLDED:
+            conn.execute(queries.sql("readings.set_slot"), (slot.number, WRITTEN))
+        elif slot.state == ROLLED:
+            conn.executemany(queries.sql("readings.put_latest"), some)
+            days = {(series, day_of(ms, zone)) for series, ms, value, _ in some if type(value) is not str}
+            conn.executemany(queries.sql("readings.mark_stale"), days)
 
 
 def fold(conn: sqlite3.Connection, queries: Queries) -> None:
     """Take what was written since the last time into ``latest``."""
-    for (slot,) in conn.execute(queries.sql("readings.unfolded_slots")).fetchall():
-        _fold_slot(conn, queries, slot)
-        conn.execute(queries.sql("readings.set_slot"), (slot, FOLDED))
+    for number, start_ms in conn.execute(queries.sql("readings.unfolded_slots")).fetchall():
+        _fold_slot(conn, queries, number, start_ms)
+        conn.execute(queries.sql("readings.set_slot"), (number, FOLDED))
 
 
-def roll(conn: sqlite3.Connection, queries: Queries, slot: int, zone: tzinfo) -> None:
-    """Take a quarter hour that is over into ``latest`` and ``days``, once however often it is asked for."""
-    state = _state(conn, slot)
+def roll(conn: sqlite3.Connection, queries: Queries, number: int, zone: tzinfo) -> None:
+    """Take a slot whose quarter hour is over into ``latest`` and ``days``, once however often it is asked for."""
+    start_ms, state = conn.execute(queries.sql("readings.slot"), (number,)).fetchone()
     if state == ROLLED:
         return
     if state == WRITTEN:
-        _fold_slot(conn, queries, slot)
-    conn.execute(queries.sql("readings.roll_slot"), {"slot": slot, "day": day_of(slot * SLOT_MS, zone)})
-    conn.execute(queries.sql("readings.set_slot"), (slot, ROLLED))
+        _fold_slot(conn, queries, number, start_ms)
+    params = {"slot": number, "start_ms": start_ms, "day": day_of(start_ms, zone)}
+    conn.execute(queries.sql("readings.roll_slot"), params)
+    conn.execute(queries.sql("readings.set_slot"), (number, ROLLED))
 
 
 def refresh(conn: sqlite3.Connection, queries: Queries, limit: int, zone: tzinfo) -> int:
     """Make the figures of days again that late readings changed; returns how many there were."""
     stale = conn.execute("SELECT series, day FROM stale LIMIT ?", (limit,)).fetchall()
     for series, day in stale:
-        first, after = day_start(day, zone) // SLOT_MS, day_start(day + 1, zone) // SLOT_MS
-        rows = conn.execute(queries.sql("readings.rolled_points"), (first, after - 1, series)).fetchall()
+        span = (day_start(day, zone), day_start(day + 1, zone) - 1)
+        rows = conn.execute(queries.sql("readings.rolled_points"), (*span, series)).fetchall()
         figures = [single(ms, value) for ms, value, quality in rows if counts(value, quality)]
         conn.execute("DELETE FROM days WHERE day = ? AND series = ?", (day, series))
         if figures:
@@ -105,28 +104,25 @@ def single(ms: int, value: int) -> Bucket:
     return Bucket(ms, ms, value, ms, value, value, value, 1)
 
 
-def _insert(conn: sqlite3.Connection, table: str, rows: Sequence[Reading]) -> None:
+def _insert(conn: sqlite3.Connection, table: str, slot: Slot, rows: Sequence[Reading]) -> None:
     whole = len(rows) - len(rows) % ROWS_PER_STATEMENT
-    many = _insert_sql(table, ROWS_PER_STATEMENT)
+    many, place = _insert_sql(table, ROWS_PER_STATEMENT), (slot.number, slot.start_ms)
     for start in range(0, whole, ROWS_PER_STATEMENT):
-        conn.execute(many, tuple(chain.from_iterable(rows[start : start + ROWS_PER_STATEMENT])))
-    conn.executemany(_insert_sql(table, 1), rows[whole:])
+        conn.execute(many, (*chain.from_iterable(rows[start : start + ROWS_PER_STATEMENT]), *place))
+    conn.executemany(_insert_sql(table, 1), ((*row, *place) for row in rows[whole:]))
 
 
 @lru_cache(maxsize=8)
 def _insert_sql(table: str, count: int) -> str:
-    one = "(?{1} / {4}, ?{0}, ?{1} % {4}, ?{2}, ?{3})"
-    values = ", ".join(one.format(n, n + 1, n + 2, n + 3, SLOT_MS) for n in range(1, 4 * count, 4))
+    slot, start_ms = 4 * count + 1, 4 * count + 2
+    one = f"(?{slot}, ?{{0}}, ?{{1}} - ?{start_ms}, ?{{2}}, ?{{3}})"
+    values = ", ".join(one.format(n, n + 1, n + 2, n + 3) for n in range(1, 4 * count, 4))
     return f"INSERT OR REPLACE INTO {table} (slot, series, offset_ms, value, quality) VALUES {values}"
 
 
-def _state(conn: sqlite3.Connection, slot: int) -> int:
-    return int(conn.execute("SELECT state FROM slots WHERE slot = ?", (slot,)).fetchone()[0])
-
-
-def _fold_slot(conn: sqlite3.Connection, queries: Queries, slot: int) -> None:
-    conn.execute(queries.sql("readings.fold_numbers"), {"slot": slot})
-    conn.execute(queries.sql("readings.fold_texts"), {"slot": slot})
+def _fold_slot(conn: sqlite3.Connection, queries: Queries, number: int, start_ms: int) -> None:
+    conn.execute(queries.sql("readings.fold_numbers"), {"slot": number, "start_ms": start_ms})
+    conn.execute(queries.sql("readings.fold_texts"), {"slot": number, "start_ms": start_ms})
 
 
 def _columns(one: Bucket) -> tuple[int, ...]:

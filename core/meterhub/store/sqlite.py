@@ -27,6 +27,7 @@ from meterhub.store.history import History, check_span
 from meterhub.store.migrate import HUB_STEPS, READINGS_STEPS, file_version, migrate
 from meterhub.store.paging import page
 from meterhub.store.queries import FOLDER, Queries
+from meterhub.store.slots import Slots
 from meterhub.store.transaction import SqliteTransaction
 from meterhub.store.writer import Writer
 
@@ -36,9 +37,9 @@ READERS = 3
 GRACE_SLOTS = 1
 """Quarter hours that one stays open after its end, for readings that come a little late."""
 STALE_AT_ONCE = 200
-CHECKPOINT_ROWS = {HUB: 1_500, READINGS: 50_000}
+CHECKPOINT_ROWS = {HUB: 1_500, READINGS: 20_000}
 """Rows changed between two checkpoints: of orders that are committed alone some 30 MB of the log. Readings come in
-bulk and are flushed then, which everybody else on that disk waits for: so a few megabytes at a time."""
+bulk and are flushed then, which everybody else on that disk waits for: so a megabyte or two at a time."""
 
 
 class SqliteStore(Store):
@@ -52,6 +53,7 @@ class SqliteStore(Store):
         self._clock = clock
         self._zone = zone
         self._queries = queries
+        self._slots = Slots(queries)
         self._lock = lock
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store reader")
         self._local = threading.local()
@@ -156,7 +158,9 @@ class SqliteStore(Store):
 
     async def record(self, batch: Sequence[Reading]) -> None:
         """Keep readings in ``readings.db``."""
-        await self._writers[READINGS].submit(lambda conn: readings.write(conn, self._queries, batch, self._zone))
+        await self._writers[READINGS].submit(
+            lambda conn: readings.write(conn, self._queries, self._slots, batch, self._zone)
+        )
 
     async def load_latest(self, after: int = 0, limit: int = 10_000) -> list[Reading]:
         """The newest reading of each series."""
@@ -190,21 +194,21 @@ class SqliteStore(Store):
         )
 
     async def roll_up(self) -> int:
-        """Take over quarter hours into the daily figures, each in a commit of its own so that readings pass between."""
-        before = self._clock.now() // SLOT_MS - GRACE_SLOTS
+        """Take over slots into the daily figures, each in a commit of its own so that readings pass between."""
+        before_ms = (self._clock.now() // SLOT_MS - GRACE_SLOTS) * SLOT_MS
         writer = self._writers[READINGS]
         done = 0
-        while slots := await writer.submit(lambda conn: self._due_slots(conn, before)):
-            for slot in slots:
-                await writer.submit(partial(readings.roll, queries=self._queries, slot=slot, zone=self._zone))
+        while slots := await writer.submit(lambda conn: self._due_slots(conn, before_ms)):
+            for number in slots:
+                await writer.submit(partial(readings.roll, queries=self._queries, number=number, zone=self._zone))
             done += len(slots)
         while await writer.submit(lambda conn: readings.refresh(conn, self._queries, STALE_AT_ONCE, self._zone)):
             pass
         return done
 
-    def _due_slots(self, conn: sqlite3.Connection, before: int) -> list[int]:
-        rows = conn.execute(self._queries.sql("readings.due_slots"), {"before": before, "limit": 100})
-        return [slot for (slot,) in rows]
+    def _due_slots(self, conn: sqlite3.Connection, before_ms: int) -> list[int]:
+        rows = conn.execute(self._queries.sql("readings.due_slots"), {"before_ms": before_ms, "limit": 100})
+        return [number for number, _ in rows]
 
     async def close(self) -> None:
         """Finish what is queued, then let the files go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,10 @@ from hypothesis import strategies as st
 from meterhub.errors import BadInput
 from meterhub.store.calendar import day_of, day_start, hour_start, month_after
 from meterhub.store.engine import Reading, Step
+from meterhub.store.files import connect
+from meterhub.store.migrate import READINGS_STEPS, migrate
 from meterhub.store.queries import FOLDER, Queries
+from meterhub.store.slots import SLOT_ROWS
 from meterhub.store.sqlite import SqliteStore
 from meterhub.testing.clock import START_MS, MovableClock
 
@@ -150,10 +154,12 @@ async def test_another_zone_makes_the_days_again(tmp_path: Path, clock: MovableC
     await store.close()
 
 
+@pytest.mark.parametrize("slot_rows", [SLOT_ROWS, 5])
 async def test_figures_are_the_same_before_and_after_they_are_rolled_up(
-    store: SqliteStore, clock: MovableClock
+    store: SqliteStore, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, slot_rows: int
 ) -> None:
     """Late and repeated readings among them, in any order, with the roll-up at any moment."""
+    monkeypatch.setattr("meterhub.store.slots.SLOT_ROWS", slot_rows)
     numbers = await ids(store, "a.x", "b.x")
     dice = random.Random(7)
     kept: dict[tuple[int, int], int] = {}
@@ -174,6 +180,71 @@ async def test_figures_are_the_same_before_and_after_they_are_rolled_up(
             assert [(d.start_ms, d.first, d.last, d.minimum, d.maximum, d.count) for d in days] == [
                 (start, one[0], one[-1], min(one), max(one), len(one)) for start, one in sorted(expected.items())
             ]
+
+
+async def test_a_quarter_hour_of_very_many_readings_is_whole_after_restarts(
+    tmp_path: Path, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are repeated and some come late, numbers and texts; the hub begins anew in between."""
+    monkeypatch.setattr("meterhub.store.slots.SLOT_ROWS", 20)
+    dice = random.Random(3)
+    kept: dict[str, dict[int, int | str]] = {"m.energy": {}, "m.mode": {}}
+    for start in range(4):
+        store = await SqliteStore.open(tmp_path, clock)
+        numbers = await store.series(kept)
+        for step in range(10):
+            newest_ms = START_MS + (start * 10 + step) * 20_000
+            for name, value in (("m.energy", step), ("m.mode", f"mode {step}")):
+                moments = {max(START_MS, newest_ms - dice.choice((0, 5, 999, 90_000)) + n) for n in range(5)}
+                await store.record([(numbers[name], ms, value, 0) for ms in moments])
+                kept[name] |= dict.fromkeys(moments, value)
+        for name, values in kept.items():
+            points = await store.points(name, START_MS, START_MS + HOUR)
+            assert [(ms, value) for ms, value, _ in points] == sorted(values.items())
+        latest = {(series, ms, value) for series, ms, value, _ in await store.load_latest()}
+        assert latest == {(numbers[name], max(values), values[max(values)]) for name, values in kept.items()}
+        await store.close()
+    conn = sqlite3.connect(tmp_path / "readings.db")
+    assert conn.execute("SELECT count(*) > 5 FROM slots").fetchone() == (1,)
+    conn.close()
+
+
+async def test_readings_of_the_first_version_go_on(tmp_path: Path, clock: MovableClock) -> None:
+    path, slot = tmp_path / "readings.db", START_MS // 900_000
+    conn = connect(path)
+    migrate(conn, path, READINGS_STEPS[:1], keep_copy=False)
+    conn.execute("INSERT INTO series (id, entity) VALUES (1, 'm.x')")
+    conn.executemany("INSERT INTO readings VALUES (?, 1, ?, ?, 0)", [(slot - 4, 5, 10), (slot, 7, 20)])
+    conn.executemany("INSERT INTO slots VALUES (?, ?)", [(slot - 4, 2), (slot, 0)])
+    conn.close()
+    store = await SqliteStore.open(tmp_path, clock)
+    await store.record([(1, START_MS + 7, 21, 0), (1, START_MS + 8, 30, 0), (1, START_MS - HOUR + 6, 11, 0)])
+    await clock.advance(7_200)
+    await store.roll_up()
+    assert await store.points("m.x", START_MS - HOUR, START_MS + HOUR) == [
+        (START_MS - HOUR + 5, 10, 0),
+        (START_MS - HOUR + 6, 11, 0),
+        (START_MS + 7, 21, 0),
+        (START_MS + 8, 30, 0),
+    ]
+    assert sum(day.count for day in await store.buckets("m.x", START_MS - DAY, START_MS + DAY, Step.DAY)) == 4
+    await store.close()
+
+
+async def test_the_fiftieth_sweep_of_a_quarter_hour_writes_hardly_more_than_the_first_ones(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    """However often meters are read, what a reading costs the disk stays the same."""
+    numbers = await ids(store, *(f"m{n}.x" for n in range(10_000)))
+    log, sizes = tmp_path / "data" / "readings.db-wal", [0]
+    for sweep in range(50):
+        for begin in range(0, len(numbers), 1_000):
+            await store.record(
+                [(one, START_MS + sweep * 10_000 + one, sweep, 0) for one in numbers[begin : begin + 1_000]]
+            )
+        sizes.append(log.stat().st_size)
+    cost = [after - before for before, after in pairwise(sizes)]
+    assert sum(cost[40:]) < 2 * sum(cost[:10])
 
 
 async def test_too_long_or_turned_round_times_are_refused(store: SqliteStore) -> None:
@@ -201,8 +272,9 @@ async def test_a_reading_that_does_not_fit_is_refused_whole(store: SqliteStore) 
         ("readings.open_points", (1, 9, 3)),
         ("readings.days", (1, 9, 3)),
         ("readings.stale_days", (1, 9, 3)),
-        ("readings.fold_numbers", {"slot": 1}),
-        ("readings.due_slots", {"before": 1, "limit": 1}),
+        ("readings.fold_numbers", {"slot": 1, "start_ms": 1}),
+        ("readings.slots_of", (1, 9)),
+        ("readings.due_slots", {"before_ms": 1, "limit": 1}),
         ("readings.unfolded_slots", ()),
     ],
 )

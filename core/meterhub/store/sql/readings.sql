@@ -1,22 +1,36 @@
--- name: readings.touch_slot
--- Note that a quarter hour was written to; one that was rolled up stays so (its late readings are noted as stale).
-INSERT INTO slots (slot, state) VALUES (?, 0)
-ON CONFLICT (slot) DO UPDATE SET state = 0 WHERE state = 1
+-- name: readings.slots_of
+-- The slots that begin in a span of time, oldest first.
+SELECT slot, start_ms, state FROM slots WHERE start_ms >= ? AND start_ms < ? ORDER BY start_ms
+
+-- name: readings.put_slot
+-- Begin a slot.
+INSERT INTO slots (slot, start_ms, state) VALUES (?, ?, ?)
+
+-- name: readings.last_ms
+-- When the last reading of a slot was measured.
+SELECT start_ms + max(
+    (SELECT ifnull(max(offset_ms), 0) FROM readings WHERE slot = :slot),
+    (SELECT ifnull(max(offset_ms), 0) FROM texts WHERE slot = :slot)
+) FROM slots WHERE slot = :slot
+
+-- name: readings.slot
+-- When a slot begins and how far it is.
+SELECT start_ms, state FROM slots WHERE slot = ?
 
 -- name: readings.set_slot
--- How far a quarter hour is.
+-- How far a slot is.
 UPDATE slots SET state = ?2 WHERE slot = ?1
 
 -- name: readings.unfolded_slots
--- The quarter hours whose newest readings are not yet in latest, oldest first.
-SELECT slot FROM slots WHERE state = 0 ORDER BY slot
+-- The slots whose newest readings are not yet in latest, oldest first.
+SELECT slot, start_ms FROM slots WHERE state = 0 ORDER BY start_ms
 
 -- name: readings.due_slots
--- Quarter hours that ended before :before and are not yet in the daily figures, oldest first.
-SELECT slot FROM slots WHERE state = 0 AND slot < :before
+-- Slots that began before :before_ms and are not yet in the daily figures, oldest first.
+SELECT slot, start_ms FROM slots WHERE state = 0 AND start_ms < :before_ms
 UNION ALL
-SELECT slot FROM slots WHERE state = 1 AND slot < :before
-ORDER BY slot LIMIT :limit
+SELECT slot, start_ms FROM slots WHERE state = 1 AND start_ms < :before_ms
+ORDER BY start_ms LIMIT :limit
 
 -- name: readings.mark_stale
 -- A day of a series must be made again.
@@ -30,29 +44,29 @@ SET measured_ms = excluded.measured_ms, value = excluded.value, quality = exclud
 WHERE excluded.measured_ms >= latest.measured_ms
 
 -- name: readings.fold_numbers
--- Take the newest numbers of a quarter hour into latest. With a lone max(), SQLite takes the other columns from its row.
+-- Take the newest numbers of a slot into latest. With a lone max(), SQLite takes the other columns from its row.
 INSERT INTO latest (series, measured_ms, value, quality)
-SELECT series, slot * 900000 + max(offset_ms), value, quality FROM readings WHERE slot = :slot GROUP BY series
+SELECT series, :start_ms + max(offset_ms), value, quality FROM readings WHERE slot = :slot GROUP BY series
 ON CONFLICT (series) DO UPDATE
 SET measured_ms = excluded.measured_ms, value = excluded.value, quality = excluded.quality
 WHERE excluded.measured_ms >= latest.measured_ms
 
 -- name: readings.fold_texts
--- Take the newest texts of a quarter hour into latest.
+-- Take the newest texts of a slot into latest.
 INSERT INTO latest (series, measured_ms, value, quality)
-SELECT series, slot * 900000 + max(offset_ms), value, quality FROM texts WHERE slot = :slot GROUP BY series
+SELECT series, :start_ms + max(offset_ms), value, quality FROM texts WHERE slot = :slot GROUP BY series
 ON CONFLICT (series) DO UPDATE
 SET measured_ms = excluded.measured_ms, value = excluded.value, quality = excluded.quality
 WHERE excluded.measured_ms >= latest.measured_ms
 
 -- name: readings.roll_slot
--- Merge the figures of a whole quarter hour into those of its day. Most series have one reading in it, which is all of them.
+-- Merge the figures of a whole slot into those of its day. Most series have one reading in it, which is all of them.
 INSERT INTO days (day, series, first_ms, first, last_ms, last, minimum, maximum, count)
 SELECT :day, series,
-       :slot * 900000 + low,
+       :start_ms + low,
        iif(count = 1, minimum, (SELECT value FROM readings AS r
                                 WHERE r.slot = :slot AND r.series = part.series AND r.offset_ms = low)),
-       :slot * 900000 + high,
+       :start_ms + high,
        iif(count = 1, minimum, (SELECT value FROM readings AS r
                                 WHERE r.slot = :slot AND r.series = part.series AND r.offset_ms = high)),
        minimum, maximum, count
@@ -81,31 +95,31 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT series, measured_ms, value, quality FROM latest WHERE series > :after ORDER BY series LIMIT :limit
 
 -- name: readings.numbers
--- The numbers of a series in some quarter hours, oldest first: one seek per quarter hour that holds anything.
-SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
+-- The numbers of a series in the slots that begin in a span of time, oldest first: one seek per slot.
+SELECT s.start_ms + r.offset_ms, r.value, r.quality
 FROM slots AS s CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
-WHERE s.slot BETWEEN ?1 AND ?2
-ORDER BY s.slot, r.offset_ms LIMIT ?4
+WHERE s.start_ms BETWEEN ?1 AND ?2
+ORDER BY s.start_ms, r.offset_ms LIMIT ?4
 
 -- name: readings.texts
--- The texts of a series in some quarter hours, oldest first.
-SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
+-- The texts of a series in the slots that begin in a span of time, oldest first.
+SELECT s.start_ms + r.offset_ms, r.value, r.quality
 FROM slots AS s CROSS JOIN texts AS r ON r.slot = s.slot AND r.series = ?3
-WHERE s.slot BETWEEN ?1 AND ?2
-ORDER BY s.slot, r.offset_ms LIMIT ?4
+WHERE s.start_ms BETWEEN ?1 AND ?2
+ORDER BY s.start_ms, r.offset_ms LIMIT ?4
 
 -- name: readings.rolled_points
--- The numbers of a series in those quarter hours that are in the daily figures.
-SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
-FROM slots AS s CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
-WHERE s.slot BETWEEN ?1 AND ?2 AND s.state = 2
-ORDER BY s.slot, r.offset_ms
+-- The numbers of a series in those slots that are in the daily figures.
+SELECT s.start_ms + r.offset_ms, r.value, r.quality
+FROM slots AS s INDEXED BY idx_slots_start_ms CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
+WHERE s.start_ms BETWEEN ?1 AND ?2 AND s.state = 2
+ORDER BY s.start_ms, r.offset_ms
 
 -- name: readings.open_points
--- The numbers of a series in those quarter hours that are not yet in the daily figures, in no order.
-SELECT r.slot * 900000 + r.offset_ms, r.value, r.quality
-FROM slots AS s INDEXED BY idx_slots_state_slot CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
-WHERE s.state IN (0, 1) AND s.slot BETWEEN ?1 AND ?2
+-- The numbers of a series in those slots that are not yet in the daily figures, in no order.
+SELECT s.start_ms + r.offset_ms, r.value, r.quality
+FROM slots AS s INDEXED BY idx_slots_state_start_ms CROSS JOIN readings AS r ON r.slot = s.slot AND r.series = ?3
+WHERE s.state IN (0, 1) AND s.start_ms BETWEEN ?1 AND ?2
 
 -- name: readings.days
 -- The daily figures of a series, oldest first: one seek per day.
