@@ -56,7 +56,7 @@ async def order_view(money: Money, no: str) -> OrderView:
     """All rows about an order; raises ``NotFound``."""
     order = await money.one("money.order", no=no)
     deliveries = await money.all("money.delivery_of_order", order_no=no)
-    messages = [row for row in await money.all("outbox.of_order", order_no=no) if row["kind"] == "message"]
+    messages = await money.all("outbox.of_order", order_no=no)
     return OrderView(
         order,
         await money.all("money.attempts_of_order", order_no=no),

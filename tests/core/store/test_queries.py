@@ -54,7 +54,8 @@ money.refunded money.refunds_of_order money.refund_asked money.refund_parts
 money.delivery money.delivery_of_order money.highest_number money.balance_told
 money.decisions_of money.paying_now money.cuts_since
 cases.open cases.solve cases.of_order
-ledger.line ledger.balance ledger.charge ledger.take ledger.of_order
+outbox.of_order
+ledger.line ledger.balance ledger.charge ledger.take ledger.of_order ledger.of_account ledger.of_account_between
 """
 """Questions that are asked for every order, or every page."""
 

@@ -45,10 +45,14 @@ where coalesce(b.operator, s.operator) = :operator and coalesce(b.fen, 0) <> coa
 
 -- name: ledger.of_account_between
 -- What moved in the books of an account that its tenant sees, in a time.
-select * from ledger where operator = :operator and (source in (:prepaid, :receivable) or target in (:prepaid, :receivable))
+select * from ledger where id in (
+    select id from ledger where operator = :operator and source in (:prepaid, :receivable)
+    union select id from ledger where operator = :operator and target in (:prepaid, :receivable))
 and at_ms >= :from_ms and at_ms < :to_ms order by id;
 
 -- name: ledger.of_account
 -- What moved in the books of an account, newest first.
-select * from ledger where operator = :operator and (source in (:prepaid, :in_flight, :on_meter, :receivable)
-    or target in (:prepaid, :in_flight, :on_meter, :receivable)) order by id desc limit :most;
+select * from ledger where id in (
+    select id from ledger where operator = :operator and source in (:prepaid, :in_flight, :on_meter, :receivable)
+    union select id from ledger where operator = :operator and target in (:prepaid, :in_flight, :on_meter, :receivable))
+order by id desc limit :most;

@@ -37,10 +37,10 @@ update outbox set next_ms = case when next_ms > :now_ms then :now_ms else next_m
 where kind = :kind and state = 'waiting' and (key = :key or key > :key || '/' and key < :key || '0');
 
 -- name: outbox.of_order
--- What was put out for an order; ``told`` is how far a message is, null before it was looked at.
+-- The messages that were put out for an order; ``told`` is how far one is, null before it was looked at.
 select *, (select state from messages where messages.key = outbox.key) as told,
     (select no from messages where messages.key = outbox.key) as message_no
-from outbox where key = :order_no or key like :order_no || '/%' order by id;
+from outbox where kind = 'message' and (key = :order_no or key > :order_no || '/' and key < :order_no || '0') order by id;
 
 -- name: outbox.from_the_future
 -- Whether a row that waits was put in by a clock that was ahead of the present one.
