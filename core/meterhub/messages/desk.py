@@ -151,16 +151,16 @@ class MessageDesk:
         """
         wanted = Message(message["no"], message["recipient"], message["template"], params)
         said = mark("no company carries messages") if message["recipient"] else mark("no number is known")
-        later_s = 0
+        later_s, told = 0, False
         for notifier in self._notifiers.values() if message["recipient"] else ():
             over = await self._store.transact(partial(self._begin, message=message, notifier=notifier.name))
             if over:
-                said = over
+                said, told = over, False
                 break
             try:
                 provider_id = await notifier.send(wanted)
             except ProviderRefused as error:
-                said = error.message
+                said, told = error.message, True
                 if isinstance(error, ProviderBusy) and message["checks"] < len(AGAIN_AFTER_S):
                     later_s = AGAIN_AFTER_S[message["checks"]]
                 await self._step(message, notifier.name, said)
@@ -173,7 +173,7 @@ class MessageDesk:
         if later_s:
             await self._store.transact(lambda tx: self._put_back(tx, message, said))
             return Again(later_s, said)
-        await self._note(message, MessageState.FAILED, said)
+        await self._note(message, MessageState.FAILED, said, told=told)
         return None
 
     def _put_back(self, tx: Transaction, message: Row, said: str) -> None:
@@ -252,8 +252,10 @@ class MessageDesk:
         if tx.update("messages", {"no": message["no"], "state": message["state"]}, changes):
             self._write_step(tx, message["no"], receipt.state, message["notifier"], receipt.reason)
 
-    async def _note(self, message: Row, state: MessageState, reason: str, provider_id: str = "") -> None:
-        """Store how sending ended, unless a receipt was faster than the answer."""
+    async def _note(
+        self, message: Row, state: MessageState, reason: str, provider_id: str = "", *, told: bool = False
+    ) -> None:
+        """Store how sending ended, unless a receipt was faster than the answer; ``told``: its steps say so already."""
         changes: dict[str, Any] = {"state": state, "reason": reason}
         if provider_id:
             changes["provider_id"] = provider_id
@@ -264,7 +266,8 @@ class MessageDesk:
             now = tx.one("messages.by_no", {"no": message["no"]})
             if now is not None and now["state"] in (MessageState.NEW, MessageState.SENDING):
                 tx.update("messages", {"no": message["no"]}, changes)
-                self._write_step(tx, message["no"], state, now["notifier"], reason)
+                if not told:
+                    self._write_step(tx, message["no"], state, now["notifier"], reason)
 
         await self._store.transact(write)
 

@@ -207,6 +207,7 @@ async def test_when_all_say_no_the_reason_is_kept(room):
     await room.tell()
     message = await room.message()
     assert (message["state"], message["reason"]) == ("failed", "black list")
+    assert await room.states() == ["sending", "failed"]
 
 
 async def test_a_stop_between_storing_and_sending_counts_as_sent(room):
@@ -234,6 +235,7 @@ async def test_limits_hold_for_a_day(room, limits):
         await room.tell(f"{number}/credited")
     assert [(await room.message(f"{number}/credited"))["state"] for number in range(3)] == ["sent", "sent", "failed"]
     assert "too many" in (await room.message("2/credited"))["reason"]
+    assert await room.states("2/credited") == ["failed"]
     await room.clock.advance(25 * 3600)
     await room.tell("3/credited")
     assert (await room.message("3/credited"))["state"] == "sent"
