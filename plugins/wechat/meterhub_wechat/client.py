@@ -30,6 +30,8 @@ class Client:
         self._account = account
         self.keys: dict[str, RsaKey] = dict(account.keys)
         self._looked_s: float | None = None
+        self._fetched = False
+        self._told = ""
 
     async def call(
         self, method: str, path: str, content: Mapping[str, Any] | None = None, where: str = "", serial: str = ""
@@ -114,10 +116,17 @@ class Client:
         return f"{self._ctx.clock.random.getrandbits(128):032X}"
 
     async def keep_certificates(self) -> None:
-        """Ask for platform certificates now and twice a day, sooner while there are none, until cancelled."""
+        """Ask for platform certificates now and twice a day, sooner while there are none, until cancelled.
+
+        What could not be fetched is asked for again after ten minutes, twenty, forty and so on: a merchant with a
+        public key may have none, or the hub may have been faster than its network.
+        """
+        failures = 0
         while True:
             await self.look_for_certificates()
-            await self._ctx.clock.sleep(REFRESH_S if self.keys else RETRY_S)
+            failures = 0 if self._fetched else failures + 1
+            wait_s = min(RETRY_S * 2 ** (failures - 1), REFRESH_S) if failures else REFRESH_S
+            await self._ctx.clock.sleep(wait_s if self.keys else RETRY_S)
 
     async def look_for_certificates(self) -> None:
         """Add the platform certificates that WeChat Pay has now; seldom, and never take known ones away.
@@ -139,10 +148,18 @@ class Client:
             keys = {**self.keys, **{serial: one.public_key() for serial, one in found.items()}}
             crypto.verify(headers, raw, keys, self._ctx.clock.now() // 1000)
         except (NotGenuine, ProviderError, ConfigError) as error:
-            tell = self._ctx.log.info if self._account.public_key_id else self._ctx.log.warning
-            tell("WeChat Pay's certificates could not be fetched: %s", error.message)
+            self._fetched = False
+            self._tell(error.message)
             return
+        self._fetched, self._told = True, ""
         self.keys.update(keys)
+
+    def _tell(self, why: str) -> None:
+        """Log why there are no certificates, once."""
+        if why != self._told:
+            tell = self._ctx.log.info if self._account.public_key_id else self._ctx.log.warning
+            tell("WeChat Pay's certificates could not be fetched: %s", why)
+        self._told = why
 
 
 def _no_answer(error: Exception) -> ProviderUnknown:

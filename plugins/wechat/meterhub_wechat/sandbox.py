@@ -7,10 +7,10 @@ without one, with ``"late": true`` also after the end. See ``meterhub.sim.gatewa
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from itertools import cycle
 from typing import Any
 
 from aiohttp import web
@@ -48,7 +48,10 @@ class PlatformKey:
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """Whom the gateway serves. ``platform``: the keys that may sign for him; the first one signs when he names none."""
+    """Whom the gateway serves. ``platform``: the keys that may sign for him; the first one signs when he names none.
+
+    Notices are signed with the key by which the order was answered.
+    """
 
     mchid: str
     serial: str
@@ -58,7 +61,10 @@ class Merchant:
 
 
 class WechatSandbox(SandboxGateway):
-    """The gateway for some merchants. ``mixed``: notices are signed with all keys in turn, as during a switch."""
+    """The gateway for some merchants. ``mixed``: notices are signed with all keys in turn, as during a switch.
+
+    What stands in ``merchants`` may be changed while it plays.
+    """
 
     def __init__(self, world: World, merchants: Mapping[str, Merchant], *, mixed: bool = False) -> None:
         super().__init__(world, SCHEDULE_S, lambda status, _: status in (200, 204))
@@ -69,7 +75,8 @@ class WechatSandbox(SandboxGateway):
         self._callers = Callers()
         self._random = world.random("wechat sandbox")
         self._downloads = Downloads(self.orders, self._random)
-        self._turns = {one.mchid: cycle(one.platform if mixed else one.platform[:1]) for one in merchants.values()}
+        self._mixed = mixed
+        self._turns: Counter[str] = Counter()
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """API v3, the payer's page, the bills."""
@@ -171,6 +178,7 @@ class WechatSandbox(SandboxGateway):
             raise Refusal(400, "PARAM_ERROR", "mchid")
         kind = request.match_info["kind"]
         order = self.orders.open(kind, content, self.world.clock.now())
+        order.serial = (self._named_key(merchant, request) or merchant.platform[0]).serial
         if self.faults.take("create", Fault.EARLY) and self.approve(order):
             await self.world.clock.sleep(EARLY_S)
         code = self.code_of(order)
@@ -250,7 +258,7 @@ class WechatSandbox(SandboxGateway):
     def _named_key(merchant: Merchant, request: web.Request) -> PlatformKey | None:
         """The key that the caller wants to be answered with, or has encrypted for."""
         named = request.headers.get("Wechatpay-Serial", "")
-        return next((one for one in merchant.platform if crypto.same_serial(one.serial, named)), None)
+        return next((one for one in merchant.platform if named and crypto.same_serial(one.serial, named)), None)
 
     @staticmethod
     def _own(merchant: Merchant, named: Any) -> None:
@@ -271,7 +279,13 @@ class WechatSandbox(SandboxGateway):
     def _letter(self, operation: str, order: Order, tidings: Tidings) -> Letter:
         merchant = self.merchants[order.mchid]
         now_ms = self.now_s(operation) * 1000
-        return letter_of(tidings, merchant, next(self._turns[merchant.mchid]), now_ms, self._random)
+        return letter_of(tidings, merchant, self._key_for(merchant, order), now_ms, self._random)
+
+    def _key_for(self, merchant: Merchant, order: Order) -> PlatformKey:
+        if self._mixed:
+            self._turns[merchant.mchid] += 1
+            return merchant.platform[(self._turns[merchant.mchid] - 1) % len(merchant.platform)]
+        return next((one for one in merchant.platform if one.serial == order.serial), merchant.platform[0])
 
     def _number(self) -> str:
         return f"{self._random.getrandbits(128):032x}"

@@ -10,13 +10,13 @@ from typing import Any
 from meterhub.config.types import HostPort
 from meterhub.sim.world import World
 from meterhub_wechat.sandbox import Merchant, PlatformKey, WechatSandbox
-from meterhub_wechat.schema import read_account, sandbox_key
+from meterhub_wechat.schema import read_account, sandbox_certificate, sandbox_key
 
 
 def merchant_of(options: Mapping[str, Any]) -> Merchant:
-    """The merchant as the sandbox knows him."""
-    account = read_account(options)
-    platform = (PlatformKey(account.public_key_id, sandbox_key("wechat")),)
+    """The merchant as the sandbox knows him: with a platform certificate and with a public key, as he likes."""
+    account, key, certificate = read_account(options), sandbox_key("wechat"), sandbox_certificate()
+    platform = (PlatformKey(certificate.serial_hex, key, certificate), PlatformKey(account.public_key_id, key))
     return Merchant(account.mchid, account.serial, account.private.public_key(), account.apiv3_key, platform)
 
 

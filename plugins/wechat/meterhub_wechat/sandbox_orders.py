@@ -68,6 +68,8 @@ class Order:
     transaction_id: str = ""
     paid_ms: int = 0
     refunds: dict[str, Refund] = field(default_factory=dict)
+    serial: str = ""
+    """Of the key with which the merchant's order was answered."""
 
     @property
     def no(self) -> str:

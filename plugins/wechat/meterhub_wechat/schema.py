@@ -12,6 +12,7 @@ import voluptuous as vol
 from Crypto.PublicKey.RSA import RsaKey
 
 from meterhub import certificates, rsa_keys
+from meterhub.certificates import Certificate
 from meterhub.config.nodes import Secret
 from meterhub.config.types import boolean, file_path, host_port, secret, text
 from meterhub.errors import ConfigError
@@ -103,6 +104,12 @@ def read_account(options: Mapping[str, Any]) -> Account:
 def sandbox_key(name: str) -> RsaKey:
     """A key of the sandbox, ``merchant`` or ``wechat``. They are in every copy of MeterHub and prove nothing."""
     return rsa_keys.private_key((SANDBOX_KEYS / f"{name}.pem").read_text(encoding="ascii"))
+
+
+@cache
+def sandbox_certificate() -> Certificate:
+    """The platform certificate of the sandbox, over its key ``wechat``; it proves nothing either."""
+    return certificates.load((SANDBOX_KEYS / "wechat.crt").read_text(encoding="ascii"))
 
 
 def _sandbox_account(options: Mapping[str, Any]) -> Account:

@@ -12,8 +12,10 @@ from wechat_samples import CONFIG, PLATFORM, private
 
 from meterhub import beijing
 from meterhub.errors import NotGenuine
+from meterhub.money.statements import PaymentState
 from meterhub.testing.conformance_payment import attempt_of, until
 from meterhub_wechat import bill, crypto
+from meterhub_wechat.schema import SANDBOX_PUBLIC_KEY_ID, sandbox_certificate
 
 DAY_MS = 86_400_000
 NOW_S = 1_796_000_000
@@ -118,3 +120,76 @@ async def test_several_bills_can_be_fetched_at_once(company):
     company.clock.shift_ms += 5 * 60_000 + 1000
     status, _, _ = await client.send("GET", answers[0]["download_url"].removeprefix(company.sandbox.base_url))
     assert status == 404
+
+
+# Both modes at one gateway.
+
+
+class Both(WechatCompany):
+    """The merchant of a site file; ``make_account(certificates_alone=True)`` has no public key of WeChat Pay."""
+
+    def platform(self, merchant):
+        return merchant.platform
+
+    async def open(self):
+        await super().open()
+        self.sandbox._mixed = False
+
+    def make_account(self, *, certificates_alone=False, **options):
+        account = super().make_account(**options)
+        if certificates_alone:
+            account._account = replace(account._account, public_key_id="", keys={})
+            account._client._account = account._account
+            account._client.keys.clear()
+        return account
+
+
+@pytest.mark.parametrize("company", [Both], indirect=True)
+async def test_a_sandbox_of_a_site_serves_public_keys_and_certificates_at_once(company):
+    accounts = {SANDBOX_PUBLIC_KEY_ID: company.account, sandbox_certificate().serial_hex: None}
+    for serial in accounts:
+        account = accounts[serial] or company.make_account(certificates_alone=True)
+        company.account = company.desk.account = account
+        request = await paid(company)
+        assert company.desk.notices[-1].headers["wechatpay-serial"] == serial
+        assert (await account.query(attempt_of(request))).state is PaymentState.PAID
+        assert serial in account._client.keys
+    assert not company.desk.rejected
+
+
+@pytest.mark.parametrize("company", [Both], indirect=True)
+async def test_a_key_that_is_gone_signs_no_more(company):
+    request = company.request("qr")
+    await company.account.create(request)
+    company.account._client.keys[CERTIFICATES[0].serial] = CERTIFICATES[0].private.public_key()
+    (merchant,) = company.sandbox.merchants.values()
+    company.sandbox.merchants[merchant.mchid] = replace(merchant, platform=CERTIFICATES[:1])
+    assert await company.pay(request.no)
+    await until(lambda: company.desk.notices)
+    assert company.desk.notices[-1].headers["wechatpay-serial"] == CERTIFICATES[0].serial
+
+
+async def test_certificates_that_could_not_be_fetched_are_looked_for_again_and_ever_less_often(company, caplog):
+    caplog.set_level("INFO")
+    client, waits = company.account._client, []
+    await until(lambda: client._looked_s is not None and "could not be fetched" in caplog.text)
+    caplog.clear()
+    client._told = ""
+
+    async def sleep(seconds):
+        waits.append(seconds)
+        client._looked_s = None
+        if len(waits) == 9:
+            (merchant,) = company.sandbox.merchants.values()
+            platform = (*merchant.platform, *CERTIFICATES)
+            company.sandbox.merchants[merchant.mchid] = replace(merchant, platform=platform)
+        if len(waits) == 10:
+            raise InterruptedError
+
+    client._ctx.clock.sleep, asked = sleep, client._ctx.clock.sleep
+    with pytest.raises(InterruptedError):
+        await client.keep_certificates()
+    client._ctx.clock.sleep = asked
+    assert waits[:3] == [600.0, 1200.0, 2400.0] and waits[6:] == [38_400.0, 43_200.0, 43_200.0, 43_200.0]
+    assert len([one for one in caplog.messages if "could not be fetched" in one]) == 1
+    assert len(client.keys) == 3

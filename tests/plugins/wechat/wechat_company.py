@@ -33,7 +33,7 @@ class WechatCompany(Company):
 
     def platform(self, merchant):
         """The keys that sign for the merchant."""
-        return merchant.platform
+        return tuple(one for one in merchant.platform if one.certificate is None)
 
     async def open(self):
         merchant = merchant_of({"sandbox": LOOPBACK})
@@ -72,7 +72,7 @@ class SwitchingCompany(CertificateCompany):
     """In the middle of the switch: notices come signed with certificates and the public key in turn."""
 
     def platform(self, merchant):
-        return (*CERTIFICATES, *merchant.platform)
+        return (*CERTIFICATES, *super(CertificateCompany, self).platform(merchant))
 
     def make_account(self, **options):
         account = WechatAccount(self.context(), {"sandbox": self.listen, **options})
