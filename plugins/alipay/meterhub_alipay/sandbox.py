@@ -41,7 +41,8 @@ PAGES = {"alipay.trade.wap.pay", "alipay.trade.page.pay"}
 class Merchant:
     """Whom the gateway serves. ``alipay`` is Alipay's private key, ``certificate`` its certificate in that mode.
 
-    Requests must name ``app_number``, and ``root_number`` unless that is "". ``aes_key`` is for encrypted content.
+    Requests must name ``app_number``, and ``root_number`` unless that is ""; with ``bare_keys`` they may name neither,
+    and are then answered as in key mode. ``aes_key`` is for encrypted content.
     """
 
     app_id: str
@@ -52,6 +53,11 @@ class Merchant:
     app_number: str = ""
     root_number: str = ""
     aes_key: bytes = field(default=b"", repr=False)
+    bare_keys: bool = False
+
+    def in_key_mode(self, params: Mapping[str, str]) -> bool:
+        """Whether a request may leave certificates out, and does."""
+        return self.bare_keys and not params.get("app_cert_sn")
 
 
 class AlipaySandbox(SandboxGateway):
@@ -163,9 +169,10 @@ class AlipaySandbox(SandboxGateway):
             return "isv.invalid-app-id"
         if params.get("sign_type") != "RSA2" or not crypto.request_verified(params, merchant.application):
             return "isv.invalid-signature"
-        if params.get("app_cert_sn", "") != merchant.app_number:
+        certified = not merchant.in_key_mode(params)
+        if certified and params.get("app_cert_sn", "") != merchant.app_number:
             return "isv.app-cert-not-exist"
-        if merchant.root_number and params.get("alipay_root_cert_sn") != merchant.root_number:
+        if certified and merchant.root_number and params.get("alipay_root_cert_sn") != merchant.root_number:
             return "isv.invalid-alipay-root-cert-sn"
         sent_ms = beijing.ms(params.get("timestamp", ""))
         if sent_ms is None or abs(sent_ms - self._now_ms(params.get("method", ""))) > CLOCK_TOLERANCE_MS:

@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from meterhub.config.types import HostPort
 from meterhub.sim.world import World
+from meterhub_alipay import crypto
 from meterhub_alipay.sandbox import AlipaySandbox, Merchant
-from meterhub_alipay.schema import read_account, sandbox_key
+from meterhub_alipay.schema import read_account, sandbox_certificate, sandbox_key
 
 
 def merchant_of(options: Mapping[str, Any]) -> Merchant:
-    """The merchant as the sandbox knows him."""
+    """The merchant as the sandbox knows him: with bare keys, and with the sandbox's certificates as he likes.
+
+    Those are over the sandbox's own keys, so that who brings a key of his own has none.
+    """
     account = read_account(options)
     keys = account.keys
-    return Merchant(
+    bare = Merchant(
         account.app_id, account.seller_id, keys.private.public_key(), sandbox_key("alipay"), aes_key=keys.aes
     )
+    if keys.private != sandbox_key("application"):
+        return bare
+    number = crypto.certificate_number(sandbox_certificate("application"))
+    root = crypto.root_number([sandbox_certificate("root")])
+    certificate = sandbox_certificate("alipay")
+    return replace(bare, certificate=certificate, app_number=number, root_number=root, bare_keys=True)
 
 
 async def play(accounts: Iterable[Mapping[str, Any]], world: World) -> None:

@@ -57,7 +57,7 @@ def signed(merchant: Merchant, params: Mapping[str, str], content: Mapping[str, 
     if faults.take(method, Fault.FORGED):
         text = _sealed({**content, "code": "10000", "total_amount": "0.01"}, params, merchant)
     number = ""
-    if merchant.certificate is not None:
+    if merchant.certificate is not None and not merchant.in_key_mode(params):
         number = f'"alipay_cert_sn":"{crypto.certificate_number(merchant.certificate)}",'
     return _text(f'{{"{node}":{text},{number}"sign":"{sign}"}}', charset)
 

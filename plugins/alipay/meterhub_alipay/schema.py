@@ -96,6 +96,12 @@ def sandbox_key(name: str) -> RsaKey:
     return rsa_keys.private_key((SANDBOX_KEYS / f"{name}.pem").read_text(encoding="ascii"))
 
 
+@cache
+def sandbox_certificate(name: str) -> Certificate:
+    """A certificate of the sandbox, ``application``, ``alipay`` or ``root``; it proves nothing either."""
+    return certificates.load((SANDBOX_KEYS / f"{name}.crt").read_text(encoding="ascii"))
+
+
 def _sandbox_account(options: Mapping[str, Any]) -> Account:
     private = options.get("private_key")
     keys = Keys(

@@ -9,12 +9,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import pytest_asyncio
-from alipay_company import AlipayCompany
+from alipay_company import LOOPBACK, AlipayCompany
+from alipay_samples import private
 
-from meterhub import beijing
+from meterhub import beijing, certificates
+from meterhub.clock import utc
+from meterhub.config.nodes import Secret
+from meterhub.errors import ProviderUnknown
+from meterhub.money.statements import PaymentState
 from meterhub.testing.conformance_payment import attempt_of, until
 from meterhub_alipay import crypto
-from meterhub_alipay.schema import SANDBOX_APP, sandbox_key
+from meterhub_alipay.sandbox_accounts import merchant_of
+from meterhub_alipay.schema import SANDBOX_APP, SANDBOX_KEYS, _certificate_keys, sandbox_key
 
 CANCEL = "alipay.trade.cancel"
 
@@ -105,3 +111,47 @@ async def test_each_address_of_a_bill_lives_for_thirty_seconds(company):
     company.clock.shift_ms += 31_000
     third = await bill(company, day)
     assert [(await fetched(company, one))[0] for one in (first, second, third)] == [403, 403, 200]
+
+
+# Both modes at one gateway.
+
+
+def certified(company):
+    """The company's account in certificate mode, with the files of the package."""
+    files = {name: SANDBOX_KEYS / f"{name}.crt" for name in ("application", "alipay", "root")}
+    keys = _certificate_keys(sandbox_key("application"), files)
+    account = company.strangers_account()
+    account._account = replace(company.account._account, keys=keys)
+    account._client._account, account._client.keys = account._account, keys
+    return account
+
+
+async def test_a_sandbox_of_a_site_serves_keys_and_certificates_at_once(company):
+    in_keys, in_certificates = company.account, certified(company)
+    for account in (in_certificates, in_keys, in_certificates):
+        company.account = company.desk.account = account
+        request = await paid(company)
+        assert (await account.query(attempt_of(request))).state is PaymentState.PAID
+        assert await account.test()
+    assert not company.desk.rejected and crypto.KEY_MODE not in in_certificates._client.keys.alipay
+
+
+async def test_alipays_certificate_of_the_sandbox_comes_from_its_root(company):
+    account = certified(company)
+    number = next(iter(account._client.keys.alipay))
+    answer = await account._client.call("alipay.open.app.alipaycert.download", {"alipay_cert_sn": number})
+    chain = certificates.load_all(certificates.from_base64(answer["alipay_cert_content"]))
+    assert certificates.trusted(chain, list(account._client.keys.roots), utc(company.clock.now()))
+
+
+@pytest.mark.parametrize("change", [{"app_number": "1"}, {"root_number": "1"}, {"root_number": ""}])
+async def test_wrong_certificates_are_refused_where_none_are_needed(company, change):
+    account = certified(company)
+    account._client.keys = replace(account._client.keys, **change)
+    with pytest.raises(ProviderUnknown, match="cert"):
+        await account.test()
+
+
+def test_who_brings_a_key_of_his_own_has_no_certificate_in_the_sandbox():
+    merchant = merchant_of({"sandbox": LOOPBACK, "private_key": Secret(private("alipay_app").export_key().decode())})
+    assert merchant.certificate is None and not merchant.bare_keys

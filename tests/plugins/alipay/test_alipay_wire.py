@@ -289,7 +289,7 @@ async def test_a_refund_asked_for_over_again_moves_nothing_and_is_found_by_askin
 
 
 async def test_a_request_must_name_the_root_certificates_it_was_made_for(company):
-    merchant = replace(company.sandbox.merchants[SANDBOX_APP], root_number="1_2")
+    merchant = replace(company.sandbox.merchants[SANDBOX_APP], app_number="", root_number="1_2", bare_keys=False)
     company.sandbox.merchants[SANDBOX_APP] = merchant
     with pytest.raises(ProviderUnknown) as caught:
         await company.account.query(ATTEMPT)
