@@ -25,6 +25,7 @@ from meterhub.money.accounts import Opening
 from meterhub.money.merchants import Merchants
 from meterhub.money.policy import LateRule, Policy
 from meterhub.money.states import Mode
+from meterhub.store.files import HUB
 from meterhub.testing.clock import START_MS, MovableClock
 from meterhub.testing.inline_store import InlineStore
 
@@ -110,6 +111,7 @@ class World:
             self.meters.restart()
             if self.cuts.count % REOPENED_EVERY == 0:
                 await self.till.real.close()
+                assert (self.till.folder / HUB).exists(), f"somebody took {self.till.folder} away during the run"
                 self.till.real = await InlineStore.open(self.till.folder, self.clock)
             self.inspector.look()
             self.cuts.next()
