@@ -244,7 +244,7 @@ class WechatSandbox(SandboxGateway):
         return self._downloads.fund_flow(merchant, request.query, self.base_url, self.world.clock.now())
 
     async def _download(self, request: web.Request) -> web.Response:
-        if self._callers.merchant_of(request, b"", self.merchants, self.now_s()) is None:
+        if self._callers.merchant_of(request, await request.read(), self.merchants, self.now_s()) is None:
             return _error(Refusal(401, "SIGN_ERROR"))
         try:
             return as_response(self._downloads.file(request.query.get("token", ""), self.world.clock.now()))
