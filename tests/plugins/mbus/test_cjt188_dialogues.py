@@ -310,12 +310,12 @@ def test_a_purchase_that_is_booked_already_is_not_sent_again():
     assert len(asked) == 1 and result.detail["already"]
 
 
-def test_a_repetition_has_the_same_number_and_the_same_serial_number():
+def test_a_purchase_is_repeated_only_after_the_books_and_with_the_same_number_and_serial_number():
     one, speaker = purse(), Cjt188(CLOCK)
     dialogue = credit(speaker, one=one)
     next(dialogue)
     ask = dialogue.send(BEFORE)
-    assert (ask.tries, ask.timeout_s) == (3, 12.0)
+    assert (ask.tries, ask.timeout_s) == (1, 12.0)
     dialogue.throw(silence())
     with pytest.raises(NoAnswer) as error:
         dialogue.send(BEFORE)

@@ -2,8 +2,9 @@
 
 The caller stores the purchase number before it calls. Called again with the same number after any doubt, the dialogue
 first looks whether the meter has booked it already. Only else it sends the very same frame once more, with the same
-number and the same serial number: a meter knows a repetition by one of the two. What its books do not prove, is not
-done.
+number and the same serial number: a meter knows a repetition by one of the two. Without an answer nothing is sent again
+before the books were read, so that a meter that knows repetitions by neither is not credited twice. What its books do
+not prove, is not done.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from meterhub_mbus.cjt188.reading import items_by_key
 WRITE = "04"
 ANSWER_S = 12.0
 """A meter may be busy with its memory for eight seconds before it answers."""
-TRIES = 3
 
 
 def balance(meter: Meter, talk: Talk, params: Mapping[str, Any]) -> Dialogue[CommandReply]:
@@ -86,13 +86,13 @@ def _check_next(talk: Talk, coding: Coding, before: Standing, number: int) -> No
 def _send(
     talk: Talk, control: int, identifier: str, payload: bytes, purchase: tuple[int, int]
 ) -> Dialogue[NoAnswer | None]:
-    """Send the purchase, the same frame at each try. The error when nobody answered; ``Refused`` passes."""
+    """Send the purchase once, the same frame at each call. The error when nobody answered; ``Refused`` passes."""
     known = talk.memory.purchase
     serial = known[2] if known is not None and known[:2] == purchase else talk.next_serial()
     talk.memory.purchase = (*purchase, serial)
     request = talk.frame(control, identifier, payload, serial)
     try:
-        yield from ask(talk, request, mark("the purchase"), tries=TRIES, timeout_s=ANSWER_S, hold=True)
+        yield from ask(talk, request, mark("the purchase"), tries=1, timeout_s=ANSWER_S, hold=True)
     except NoAnswer as error:
         return error
     return None
