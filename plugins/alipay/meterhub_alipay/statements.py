@@ -73,7 +73,7 @@ def refund_of_query(content: Mapping[str, Any], request: RefundRequest) -> Refun
 def statement_of_notice(fields: Mapping[str, str], app_id: str, seller_id: str) -> Statement | None:
     """What a proved notice says. Raises ``NoticeRejected`` for another merchant or an unreadable amount."""
     no = fields.get("out_trade_no", "")
-    if fields.get("app_id") != app_id or fields.get("seller_id", seller_id) != seller_id:
+    if fields.get("app_id") != app_id or fields.get("seller_id") != seller_id:
         raise NoticeRejected("the notice is for another merchant", "merchant", where=no)
     if fields.get("notify_type") != "trade_status_sync":
         return None

@@ -190,6 +190,8 @@ async def told(company, no, **change):
     [
         ({"app_id": "2021999"}, "merchant"),
         ({"seller_id": "2088999"}, "merchant"),
+        ({"seller_id": None}, "merchant"),
+        ({"app_id": None}, "merchant"),
         ({"total_amount": "1e2"}, "amount"),
         ({"total_amount": None}, "amount"),
         ({"trade_no": None}, "form"),
