@@ -136,6 +136,7 @@ CORE = (
     Permission(
         "money.decide",
         {"en": "Give money back and decide doubtful cases", "zh": "退款和处理异常", "ja": "返金と要確認の処理"},
+        (MANAGER,),
     ),
     Permission("collector.view", {"en": "See collectors", "zh": "查看采集器", "ja": "集中器を見る"}, (MANAGER, VIEWER)),
     Permission(

@@ -98,3 +98,15 @@ def test_owner_holds_what_a_plugin_registers_later() -> None:
 
 def test_every_permission_is_described_in_three_languages() -> None:
     assert all(set(one.description) == {"en", "zh", "ja"} for one in Permissions())
+
+
+def test_a_manager_looks_after_the_money_and_a_viewer_does_not() -> None:
+    permissions = Permissions()
+    manager, viewer = (
+        user(*(narrowed(rule, "main") or rule for rule in permissions.built_in_rules(role)))
+        for role in ("manager", "viewer")
+    )
+    for permission in ("money.view", "money.sell", "money.decide"):
+        assert manager.may(permission, "main/s")
+        assert not viewer.may(permission, "main/s")
+    assert not manager.may("meter.credit", "main/s")
