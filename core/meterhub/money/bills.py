@@ -6,11 +6,14 @@ from datetime import date
 
 from meterhub.clock import Clock
 from meterhub.money.books import Books
-from meterhub.money.evidence import Evidence, Source
+from meterhub.money.evidence import Evidence, Outcome, Source
 from meterhub.money.merchants import Merchant
 from meterhub.money.settle import Settling
 from meterhub.money.statements import Bill, BillRow, PaymentState, PaymentStatement, RefundState
 from meterhub.store.engine import Store, Transaction
+
+BOOKED = (Outcome.CREDITED, Outcome.KNOWN, Outcome.LATE, Outcome.SECOND, Outcome.UNMATCHED, Outcome.REFUND_DONE)
+"""Outcomes of a row whose whole amount is in the books."""
 
 
 class Bills:
@@ -40,8 +43,11 @@ class Bills:
             amount = row.statement.amount_fen or 0
             known = {"payment_account": account, "day": f"{bill.day}", "kind": kind, "ref": ref}
             if tx.execute("bills.add_row", {**known, "amount_fen": amount, "fee_fen": row.fee_fen}):
-                self._settling.settle(tx, Evidence(company, merchant_id, account, Source.BILL, row.statement), now_ms)
+                evidence = Evidence(company, merchant_id, account, Source.BILL, row.statement)
+                outcome = self._settling.settle(tx, evidence, now_ms)
                 books.fee(company, merchant_id, f"{account}/{kind}/{ref}", row.fee_fen)
+                if outcome in BOOKED:
+                    books.discount(company, merchant_id, f"{account}/{kind}/{ref}", row.discount_fen)
         done = {"payment_account": account, "day": f"{bill.day}", "operator": self._operator}
         tx.execute("bills.add", {**done, "rows": len(bill.rows), "now_ms": now_ms})
 

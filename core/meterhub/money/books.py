@@ -19,9 +19,11 @@ refund_done             refunds_payable                    clearing of the compa
 charge                  prepaid (server mode)              revenue
 charge_owed             receivable                         revenue
 fee                     fees of the company                clearing of the company
+discount                discounts of the company           clearing of the company
 ======================  =================================  =================================
 
-A fee that the company gives back runs the other way.
+A fee that the company gives back runs the other way, and so does the discount of a payment that is given back. The
+customer's credit is what the order says; with a coupon at our own cost the company holds less than that.
 """
 
 from __future__ import annotations
@@ -119,11 +121,17 @@ class Books:
 
     def fee(self, provider: str, merchant: str, ref: str, fen: int) -> None:
         """What the company kept (or, below zero, gave back) for a payment or refund of its bill."""
-        company, kept = ledger.clearing(provider, merchant), ledger.fees(provider)
+        self._less_held("fee", ledger.fees(provider), ledger.clearing(provider, merchant), ref, fen)
+
+    def discount(self, provider: str, merchant: str, ref: str, fen: int) -> None:
+        """What a payment of the company's bill was less at our own cost; below zero: a refund was less by that."""
+        self._less_held("discount", ledger.discounts(provider), ledger.clearing(provider, merchant), ref, fen)
+
+    def _less_held(self, kind: str, book: str, company: str, ref: str, fen: int) -> None:
         if fen > 0:
-            self._post("fee", ref, kept, company, fen, "")
+            self._post(kind, ref, book, company, fen, "")
         elif fen < 0:
-            self._post("fee", ref, company, kept, -fen, "")
+            self._post(kind, ref, company, book, -fen, "")
 
     def _deliver(self, step: str, delivery: Row) -> None:
         # A delivery that came back may be sent anew: each round has lines of its own.

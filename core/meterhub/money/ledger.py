@@ -17,6 +17,7 @@ suspense              money that came and has no order to go to yet             
 refunds_payable       promised to be given back                                       no
 write_off             what was given up when an account was closed                   yes
 fees/COMPANY          what payment companies kept                                     yes
+discounts/COMPANY     what customers paid less at our own cost (coupons)              yes
 ====================  ==============================================================  =========
 """
 
@@ -47,6 +48,11 @@ def clearing(provider: str, merchant: str) -> str:
 def fees(provider: str) -> str:
     """What a payment company kept."""
     return f"fees/{provider}"
+
+
+def discounts(provider: str) -> str:
+    """What customers of a payment company paid less at our own cost."""
+    return f"discounts/{provider}"
 
 
 def prepaid(account: str) -> str:

@@ -114,7 +114,7 @@ class Prover:
         wrong = [
             f"{row['provider']} {row['merchant']}: payments say {yuan(due)}, the ledger {yuan(row['held'])}"
             for row in rows
-            if (due := row["paid"] - row["refunded"] - row["fees"]) != row["held"]
+            if (due := row["paid"] - row["refunded"] - row["fees"] - row["discounts"]) != row["held"]
         ]
         return Check("clearing", len(rows), wrong)
 

@@ -84,6 +84,13 @@ class BillRow:
     fee_fen: int = 0
     booked_fen: int | None = None
 
+    @property
+    def discount_fen(self) -> int:
+        """How much less than its amount a payment brought at the merchant's own cost; a refund's is below zero."""
+        fen = self.statement.amount_fen or 0
+        less = 0 if self.booked_fen is None else fen - self.booked_fen
+        return less if isinstance(self.statement, PaymentStatement) else -less
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:

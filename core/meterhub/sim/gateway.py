@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
 from meterhub.config.types import HostPort
 from meterhub.errors import BadInput, ConfigError
+from meterhub.money.amount import parse_yuan
 from meterhub.sim.courier import Courier, Letter
 from meterhub.sim.faults import Fault, Faults
 from meterhub.sim.world import World
@@ -162,3 +164,11 @@ async def _torn(request: web.Request, answer: web.Response) -> web.StreamRespons
     if request.transport is not None:
         request.transport.close()
     return torn
+
+
+def coupon_of(wanted: Mapping[str, Any]) -> int:
+    """The coupon (``"5.00"``) with which a request to pay wants to pay less, in fen; 0 without one."""
+    try:
+        return parse_yuan(str(wanted.get("coupon", "0.00")))
+    except BadInput as error:
+        raise web.HTTPBadRequest(text=str(error)) from None

@@ -26,7 +26,7 @@ from meterhub.money.statements import Bill, BillRow, PaymentState, PaymentStatem
 LARGEST_FILE = 256 << 20
 SUBJECT = "商品名称"
 TRADE, REFUND = "交易", "退款"
-FEE = "服务费（元）"
+FEE, RECEIVED = "服务费（元）", "商家实收（元）"
 DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, UnicodeDecodeError, KeyError, csv.Error, EOFError)
 """What reading raises: zipfile has RuntimeError for what is encrypted or packed in a way that it does not know."""
 NEW_LINE = re.compile(r"\r?\n")
@@ -69,14 +69,15 @@ def _table(text: str) -> Iterator[dict[str, str]]:
 def _row(cells: Mapping[str, str]) -> BillRow:
     no, trade_no, when_ms = cells["商户订单号"], cells["支付宝交易号"], beijing.ms(cells["完成时间"])
     amount_fen, fee_fen = _fen(cells["订单金额（元）"]), -_fen(cells[FEE])
+    received_fen = abs(_fen(cells[RECEIVED])) if cells.get(RECEIVED) else None
     if cells["业务类型"] == TRADE:
         paid = PaymentStatement(no, PaymentState.PAID, amount_fen, trade_no, paid_ms=when_ms)
-        return BillRow(paid, fee_fen)
+        return BillRow(paid, fee_fen, received_fen)
     refund_no = cells["退款批次号/请求号"]
     refund = RefundStatement(
         no, refund_no, RefundState.DONE, abs(amount_fen), transaction_id=trade_no, refunded_ms=when_ms
     )
-    return BillRow(refund, fee_fen)
+    return BillRow(refund, fee_fen, received_fen)
 
 
 def _fen(words: str) -> int:

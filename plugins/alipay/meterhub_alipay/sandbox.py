@@ -1,7 +1,8 @@
 """A local Alipay: the gateway with its signatures, states, notices and bills, and a cashier page to approve or refuse.
 
 ``GET /cashier/CODE`` is the payer's phone; ``POST /sandbox/pay`` with ``{"out_trade_no": …, "approve": true}`` pays
-without one, with ``"late": true`` also after the end. See ``meterhub.sim.gateway`` for faults on demand.
+without one, with ``"late": true`` also after the end, with ``"coupon": "5.00"`` that much less at the merchant's cost.
+See ``meterhub.sim.gateway`` for faults on demand.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from meterhub.certificates import Certificate
 from meterhub.money.amount import yuan
 from meterhub.sim.courier import Letter
 from meterhub.sim.faults import Fault
-from meterhub.sim.gateway import SandboxGateway, page
+from meterhub.sim.gateway import SandboxGateway, coupon_of, page
 from meterhub.sim.world import World
 from meterhub_alipay import crypto
 from meterhub_alipay.sandbox_methods import Methods
@@ -107,9 +108,9 @@ class AlipaySandbox(SandboxGateway):
         self.bills = {**dict(alive[-MOST_BILLS + 1 :]), token: (now_ms + BILL_LIFE_MS, archive)}
         return token
 
-    def approve(self, trade: Trade, late: bool = False) -> bool:
+    def approve(self, trade: Trade, late: bool = False, coupon_fen: int = 0) -> bool:
         """The payer pays; False when that is not possible any more, unless the money comes ``late``."""
-        paid = self.methods.trades.pay(trade, self.world.clock.now(), late)
+        paid = self.methods.trades.pay(trade, self.world.clock.now(), late, coupon_fen)
         if paid:
             self.notify(trade)
         return paid
@@ -249,7 +250,7 @@ class AlipaySandbox(SandboxGateway):
         trade = next((one for one in self.methods.trades if one.no == wanted.get("out_trade_no")), None)
         if trade is None:
             raise web.HTTPNotFound(text="no such payment")
-        paid = self.approve(trade, bool(wanted.get("late"))) if wanted.get("approve", True) else False
+        paid = wanted.get("approve", True) and self.approve(trade, bool(wanted.get("late")), coupon_of(wanted))
         return web.json_response({"paid": paid, "trade_no": trade.trade_no, "status": trade.status})
 
     async def _bill(self, request: web.Request) -> web.Response:

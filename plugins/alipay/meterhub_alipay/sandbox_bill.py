@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from meterhub import beijing
 from meterhub.money.amount import yuan
+from meterhub.sim.coupon import shares
 from meterhub_alipay.sandbox_trades import Trade
 
 COLUMNS = (
@@ -18,19 +20,36 @@ COLUMNS = (
 FEE_PER_MILLE = 6
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row: a payment, or (amounts below zero) a refund."""
+
+    trade: Trade
+    refund_no: str
+    amount_fen: int
+    coupon_fen: int
+    when_ms: int
+
+    @property
+    def received_fen(self) -> int:
+        """What the merchant gets or gives."""
+        return self.amount_fen - self.coupon_fen
+
+
 def write(trades: Iterable[Trade], day: str, seller_id: str) -> tuple[bytes, int]:
     """The ZIP of a day (``20261124``) or a month (``202611``) in Beijing, and how many rows it has."""
-    paid: list[tuple[Trade, str, int, int]] = []
-    refunds: list[tuple[Trade, str, int, int]] = []
+    paid: list[Moved] = []
+    refunds: list[Moved] = []
     for trade in trades:
         if trade.paid_ms and beijing.day(trade.paid_ms).startswith(day):
-            paid.append((trade, "", trade.amount_fen, trade.paid_ms))
+            paid.append(Moved(trade, "", trade.amount_fen, trade.coupon_fen, trade.paid_ms))
+        parts = shares(trade.coupon_fen, trade.amount_fen, (amount for amount, _ in trade.refunds.values()))
         refunds += [
-            (trade, number, -amount, when_ms)
-            for number, (amount, when_ms) in trade.refunds.items()
+            Moved(trade, number, -amount, -part, when_ms)
+            for (number, (amount, when_ms)), part in zip(trade.refunds.items(), parts, strict=True)
             if beijing.day(when_ms).startswith(day)
         ]
-    rows = [_row(*one) for one in sorted(paid + refunds, key=lambda one: one[3])]
+    rows = [_row(one) for one in sorted(paid + refunds, key=lambda one: one.when_ms)]
     date = f"{day[:4]}年{day[4:6]}月{day[6:] or '01'}日"
     lines = [
         "#支付宝业务明细查询",
@@ -40,27 +59,32 @@ def write(trades: Iterable[Trade], day: str, seller_id: str) -> tuple[bytes, int
         COLUMNS,
         *rows,
         "#-----------------------------------------业务明细列表结束------------------------------------",
-        f"#交易合计：{len(paid)}笔，商家实收共{_sum(paid)}元，商家优惠共0.00元",
-        f"#退款合计：{len(refunds)}笔，商家实收退款共{_sum(refunds)}元，商家优惠退款共0.00元",
+        f"#交易合计：{len(paid)}笔，商家实收共{_sum(paid)}元，商家优惠共{_coupons(paid)}元",
+        f"#退款合计：{len(refunds)}笔，商家实收退款共{_sum(refunds)}元，商家优惠退款共{_coupons(refunds)}元",
     ]
     summary = f"#支付宝业务汇总查询\n#交易合计：{len(paid)}笔"
     name = f"{seller_id}0156_{day}_业务明细"
     return _zip({f"{name}.csv": "\r\n".join(lines), f"{name}(汇总).csv": summary}), len(rows)
 
 
-def _row(trade: Trade, refund_no: str, amount_fen: int, when_ms: int) -> str:
-    fee_fen = -(amount_fen * FEE_PER_MILLE // 1000) if amount_fen > 0 else -amount_fen * FEE_PER_MILLE // 1000
+def _row(moved: Moved) -> str:
+    trade, refund_no, received = moved.trade, moved.refund_no, moved.received_fen
+    fee_fen = -(received * FEE_PER_MILLE // 1000) if received > 0 else -received * FEE_PER_MILLE // 1000
     cells = [
         f"{trade.trade_no}\t", f"{trade.no}\t", "退款" if refund_no else "交易", trade.subject,
-        beijing.text(trade.created_ms), beijing.text(when_ms), "", "", "", "\t", "san***@sandbox.example\t",
-        yuan(amount_fen), yuan(amount_fen), "0.00", "0.00", "0.00", "0.00", "0.00", "", "0.00", "0.00",
-        f"{refund_no}\t" if refund_no else "\t", yuan(fee_fen), "0.00", "",
+        beijing.text(trade.created_ms), beijing.text(moved.when_ms), "", "", "", "\t", "san***@sandbox.example\t",
+        yuan(moved.amount_fen), yuan(received), "0.00", "0.00", "0.00", yuan(moved.coupon_fen), "0.00", "", "0.00",
+        "0.00", f"{refund_no}\t" if refund_no else "\t", yuan(fee_fen), "0.00", "",
     ]  # fmt: skip
     return ",".join(cells)
 
 
-def _sum(rows: list[tuple[Trade, str, int, int]]) -> str:
-    return yuan(sum(amount for _, _, amount, _ in rows))
+def _sum(rows: list[Moved]) -> str:
+    return yuan(sum(one.received_fen for one in rows))
+
+
+def _coupons(rows: list[Moved]) -> str:
+    return yuan(sum(one.coupon_fen for one in rows))
 
 
 def _zip(files: dict[str, str]) -> bytes:

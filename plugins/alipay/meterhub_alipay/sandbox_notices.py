@@ -11,7 +11,7 @@ from meterhub import beijing
 from meterhub.money.amount import yuan
 from meterhub.sim.courier import Letter
 from meterhub_alipay import crypto
-from meterhub_alipay.sandbox_trades import SUCCESS, WAIT, Trade
+from meterhub_alipay.sandbox_trades import SUCCESS, WAIT, Trade, funds
 
 if TYPE_CHECKING:
     from meterhub_alipay.sandbox import Merchant
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 def fields_of(trade: Trade, merchant: Merchant, refund_no: str, now_ms: int) -> dict[str, str]:
     """What a notice says of a trade; of its refund ``refund_no`` unless that is ""."""
-    amount = yuan(trade.amount_fen)
+    amount, received = yuan(trade.amount_fen), yuan(trade.received_fen)
     fields = {
         "notify_type": "trade_status_sync", "app_id": trade.app_id, "auth_app_id": trade.app_id,
         "charset": trade.charset, "version": "1.0", "trade_no": trade.trade_no, "out_trade_no": trade.no,
         "buyer_id": "2088000000000001", "buyer_logon_id": "san***@sandbox.example", "seller_id": merchant.seller_id,
-        "trade_status": trade.status, "total_amount": amount, "receipt_amount": amount, "invoice_amount": amount,
-        "buyer_pay_amount": amount, "point_amount": "0.00", "subject": trade.subject, "body": trade.body,
+        "trade_status": trade.status, "total_amount": amount, "receipt_amount": received, "invoice_amount": received,
+        "buyer_pay_amount": received, "point_amount": "0.00", "subject": trade.subject, "body": trade.body,
         "gmt_create": beijing.text(trade.created_ms),
         "gmt_payment": beijing.text(trade.paid_ms) if trade.paid_ms else "",
-        "fund_bill_list": json.dumps([{"amount": amount, "fundChannel": "PCREDIT"}]),
+        "fund_bill_list": json.dumps(funds(trade, "fundChannel")),
         "passback_params": trade.passback,
     }  # fmt: skip
     if trade.refunds:

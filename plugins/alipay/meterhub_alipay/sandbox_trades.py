@@ -49,8 +49,15 @@ class Trade:
     """As the order named it; notices come in it."""
     method: str = ""
     """By which it was ordered last."""
+    coupon_fen: int = 0
+    """What the payer paid less, at the merchant's cost."""
     refunds: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Amount in fen and time, by the number of the refund."""
+
+    @property
+    def received_fen(self) -> int:
+        """What the merchant gets."""
+        return self.amount_fen - self.coupon_fen
 
     @property
     def refunded_fen(self) -> int:
@@ -124,13 +131,18 @@ class Trades:
             self._by_trade_no[trade.trade_no] = trade
         return trade.status == WAIT
 
-    def pay(self, trade: Trade, now_ms: int, late: bool = False) -> bool:
-        """The payer pays. False when that is not possible; ``late`` money comes although the trade was closed."""
+    def pay(self, trade: Trade, now_ms: int, late: bool = False, coupon_fen: int = 0) -> bool:
+        """The payer pays, ``coupon_fen`` less than the amount by a coupon of the merchant.
+
+        False when that is not possible; ``late`` money comes although the trade was closed.
+        """
+        if coupon_fen >= trade.amount_fen:
+            return False
         if late and not trade.paid_ms:
             trade.status, trade.expires_ms = WAIT if trade.status else "", now_ms + QR_LIFE_MS
         if not self.scan(trade, now_ms):
             return False
-        trade.status, trade.paid_ms = SUCCESS, now_ms
+        trade.status, trade.paid_ms, trade.coupon_fen = SUCCESS, now_ms, coupon_fen
         return True
 
     def refuse(self, trade: Trade, now_ms: int) -> None:
@@ -197,24 +209,30 @@ class Trades:
 def query_content(trade: Trade) -> dict[str, Any]:
     """What a query says of a trade."""
     paid = trade.paid_ms > 0
-    amount, nothing = yuan(trade.amount_fen), "0.00"
+    amount, received, nothing = yuan(trade.amount_fen), yuan(trade.received_fen), "0.00"
     found: dict[str, Any] = {
         "trade_no": trade.trade_no,
         "out_trade_no": trade.no,
         "buyer_logon_id": "san***@sandbox.example",
         "trade_status": trade.status,
         "total_amount": amount,
-        "receipt_amount": amount if paid else nothing,
-        "buyer_pay_amount": amount if paid else nothing,
-        "invoice_amount": amount if paid else nothing,
+        "receipt_amount": received if paid else nothing,
+        "buyer_pay_amount": received if paid else nothing,
+        "invoice_amount": received if paid else nothing,
         "point_amount": nothing,
     }
     if paid:
         found |= {
             "send_pay_date": beijing.text(trade.paid_ms),
-            "fund_bill_list": [{"amount": amount, "fund_channel": "PCREDIT"}],
+            "fund_bill_list": funds(trade, "fund_channel"),
         }
     return found
+
+
+def funds(trade: Trade, name: str) -> list[dict[str, str]]:
+    """Where the money of a trade came from; the channel stands under ``name``, other in answers than in notices."""
+    paid = [{"amount": yuan(trade.received_fen), name: "PCREDIT"}]
+    return paid + ([{"amount": yuan(trade.coupon_fen), name: "MCOUPON"}] if trade.coupon_fen else [])
 
 
 def _span_ms(content: Mapping[str, Any]) -> int:

@@ -1,7 +1,8 @@
 """A local WeChat Pay: API v3 with signatures both ways, order states, notices, refunds, bills, and a cashier page.
 
 ``GET /cashier/CODE`` is the payer's phone; ``POST /sandbox/pay`` with ``{"out_trade_no": …, "approve": true}`` pays
-without one, with ``"late": true`` also after the end. See ``meterhub.sim.gateway`` for faults on demand.
+without one, with ``"late": true`` also after the end, with ``"coupon": "5.00"`` that much less at the merchant's cost.
+See ``meterhub.sim.gateway`` for faults on demand.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from meterhub.certificates import Certificate
 from meterhub.money.amount import yuan
 from meterhub.sim.courier import Letter
 from meterhub.sim.faults import Fault
-from meterhub.sim.gateway import SandboxGateway, page
+from meterhub.sim.gateway import SandboxGateway, coupon_of, page
 from meterhub.sim.world import World
 from meterhub_wechat import crypto
 from meterhub_wechat.sandbox_callers import Callers
@@ -99,9 +100,9 @@ class WechatSandbox(SandboxGateway):
             *Visitors(self.world).routes(),
         ]
 
-    def approve(self, order: Order, late: bool = False) -> bool:
+    def approve(self, order: Order, late: bool = False, coupon_fen: int = 0) -> bool:
         """The payer pays; False when that is not possible any more, unless the money comes ``late``."""
-        paid = self.orders.pay(order, self.world.clock.now(), late)
+        paid = self.orders.pay(order, self.world.clock.now(), late, coupon_fen)
         if paid:
             self._notify("payment", order, "TRANSACTION.SUCCESS", lambda: transaction(order))
         return paid
@@ -334,7 +335,7 @@ class WechatSandbox(SandboxGateway):
         order = next((one for one in self.orders if one.no == wanted.get("out_trade_no")), None)
         if order is None:
             raise web.HTTPNotFound(text="no such payment")
-        paid = self.approve(order, bool(wanted.get("late"))) if wanted.get("approve", True) else False
+        paid = wanted.get("approve", True) and self.approve(order, bool(wanted.get("late")), coupon_of(wanted))
         return web.json_response({"paid": paid, "transaction_id": order.transaction_id, "state": order.state})
 
 

@@ -29,13 +29,13 @@ def write(orders: Iterable[Order], day: str, kind: str = "ALL") -> tuple[bytes, 
     """The trade bill of a day (``20261124``) in Beijing, and how many rows it has; ``kind``: ALL, SUCCESS or REFUND."""
     rows = [row for row in _moved(orders, day) if kind == "ALL" or (kind == "REFUND") == (row[2] is not None)]
     lines = [COLUMNS, *(_line(_cells(*row)) for row in rows)]
-    paid = sum(order.total_fen for _, order, refund in rows if refund is None)
-    back = sum(refund.amount_fen for _, _, refund in rows if refund is not None)
-    fees = sum(_fee(order.total_fen) if refund is None else -_fee(refund.amount_fen) for _, order, refund in rows)
-    lines += [
-        SUMMARY,
-        _line([str(len(rows)), yuan(paid), yuan(back), "0.00", f"{yuan(fees)}000", yuan(paid), yuan(back)]),
-    ]
+    paid = [order for _, order, refund in rows if refund is None]
+    back = [refund for _, _, refund in rows if refund is not None]
+    fees = sum(_fee(order.settled_fen) for order in paid) - sum(_fee(refund.settled_fen) for refund in back)
+    settled, given = sum(order.settled_fen for order in paid), sum(refund.settled_fen for refund in back)
+    wanted = [sum(order.total_fen for order in paid), sum(refund.amount_fen for refund in back)]
+    summary = [yuan(settled), yuan(given), "0.00", f"{yuan(fees)}000", *map(yuan, wanted)]
+    lines += [SUMMARY, _line([str(len(rows)), *summary])]
     return ("\ufeff" + "\r\n".join(lines) + "\r\n").encode(), len(rows)
 
 
@@ -45,7 +45,7 @@ def write_flow(orders: Iterable[Order], day: str) -> tuple[bytes, int]:
     came: list[int] = []
     left: list[int] = []
     for when_ms, order, refund in _moved(orders, day):
-        fen = refund.amount_fen if refund else order.total_fen
+        fen = refund.settled_fen if refund else order.settled_fen
         for what, amount, income in (
             ("退款" if refund else "交易", fen, refund is None),
             ("扣除交易手续费", _fee(fen), refund is not None),
@@ -75,14 +75,16 @@ def _moved(orders: Iterable[Order], day: str) -> list[Moved]:
 
 
 def _cells(when_ms: int, order: Order, refund: Refund | None) -> list[str]:
-    back = refund.amount_fen if refund else 0
-    fee = -_fee(back) if refund else _fee(order.total_fen)
-    total = yuan(0 if refund else order.total_fen)
+    back, settled_back = (refund.amount_fen, refund.settled_fen) if refund else (0, 0)
+    fee = -_fee(settled_back) if refund else _fee(order.settled_fen)
+    total, settled, coupon = (
+        yuan(0 if refund else fen) for fen in (order.total_fen, order.settled_fen, order.coupon_fen)
+    )
     return [
         beijing.text(when_ms), str(order.content["appid"]), str(order.content["mchid"]), "0", "", order.transaction_id,
-        order.no, "sandbox-openid", TRADE_TYPES[order.kind], "REFUND" if refund else "SUCCESS", "OTHERS", "CNY", total,
-        "0.00", refund.refund_id if refund else "0", refund.number if refund else "0", yuan(back), "0.00",
-        "ORIGINAL" if refund else "", "SUCCESS" if refund else "", str(order.content["description"]),
+        order.no, "sandbox-openid", TRADE_TYPES[order.kind], "REFUND" if refund else "SUCCESS", "OTHERS", "CNY",
+        settled, coupon, refund.refund_id if refund else "0", refund.number if refund else "0", yuan(settled_back),
+        "0.00", "ORIGINAL" if refund else "", "SUCCESS" if refund else "", str(order.content["description"]),
         str(order.content.get("attach", "")), f"{yuan(fee)}000", "0.60%", total, yuan(back), "",
     ]  # fmt: skip
 

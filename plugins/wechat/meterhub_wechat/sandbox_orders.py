@@ -18,6 +18,7 @@ from Crypto.PublicKey.RSA import RsaKey
 
 from meterhub import beijing
 from meterhub.errors import NotGenuine
+from meterhub.sim.coupon import shares
 from meterhub_wechat import crypto
 
 MOST = 100_000
@@ -52,8 +53,15 @@ class Refund:
     created_ms: int
     status: str = "PROCESSING"
     done_ms: int = 0
+    coupon_fen: int = 0
+    """How much of the coupon it takes back."""
     received_account: str = ""
     """Where it goes instead, once it was sent to a bank card."""
+
+    @property
+    def settled_fen(self) -> int:
+        """What the merchant gives."""
+        return self.amount_fen - self.coupon_fen
 
 
 @dataclass(slots=True)
@@ -67,6 +75,8 @@ class Order:
     state: str = "NOTPAY"
     transaction_id: str = ""
     paid_ms: int = 0
+    coupon_fen: int = 0
+    """What the payer paid less, at the merchant's cost."""
     refunds: dict[str, Refund] = field(default_factory=dict)
     serial: str = ""
     """Of the key with which the merchant's order was answered."""
@@ -85,6 +95,11 @@ class Order:
     def total_fen(self) -> int:
         """What is to be paid."""
         return int(self.content["amount"]["total"])
+
+    @property
+    def settled_fen(self) -> int:
+        """What the merchant gets."""
+        return self.total_fen - self.coupon_fen
 
     @property
     def refunded_fen(self) -> int:
@@ -133,16 +148,18 @@ class Orders:
         self.let_time_pass(found, now_ms)
         return found
 
-    def pay(self, order: Order, now_ms: int, late: bool = False) -> bool:
-        """The payer pays; False when the order is closed, paid, or its time is over.
+    def pay(self, order: Order, now_ms: int, late: bool = False, coupon_fen: int = 0) -> bool:
+        """The payer pays, ``coupon_fen`` less than the total by a coupon of the merchant.
 
+        False when the order is closed, paid, or its time is over.
         ``late`` money comes although the order was closed: the payer was faster, his bank slower.
         """
         self.let_time_pass(order, now_ms)
-        if order.paid_ms or (not late and (order.state != "NOTPAY" or now_ms > order.expires_ms)):
+        over = order.state != "NOTPAY" or now_ms > order.expires_ms
+        if coupon_fen >= order.total_fen or order.paid_ms or (over and not late):
             return False
         self._count += 1
-        order.state, order.paid_ms = "SUCCESS", now_ms
+        order.state, order.paid_ms, order.coupon_fen = "SUCCESS", now_ms, coupon_fen
         order.transaction_id = f"42000{beijing.day(now_ms)}{self._count:015d}"
         self._by_transaction[order.mchid, order.transaction_id] = order
         return True
@@ -178,7 +195,10 @@ class Orders:
             raise Refusal(403, "RULE_LIMIT")
         self._count += 1
         refund_id = f"50300{beijing.day(now_ms)}{self._count:015d}"
-        order.refunds[number] = Refund(number, refund_id, wanted_fen, str(content.get("notify_url", "")), now_ms)
+        parts = [one.amount_fen for one in order.refunds.values() if one.status != "CLOSED"]
+        *_, coupon_fen = shares(order.coupon_fen, order.total_fen, [*parts, wanted_fen])
+        url = str(content.get("notify_url", ""))
+        order.refunds[number] = Refund(number, refund_id, wanted_fen, url, now_ms, coupon_fen=coupon_fen)
         order.state = "REFUND"
         self._by_refund[order.mchid, number] = order
         return order.refunds[number], True
@@ -240,6 +260,11 @@ def transaction(order: Order) -> dict[str, Any]:
     }
     if not order.paid_ms:
         return found
+    found["amount"] = {
+        "total": order.total_fen, "payer_total": order.settled_fen, "currency": "CNY", "payer_currency": "CNY",
+    }  # fmt: skip
+    if order.coupon_fen:
+        found["promotion_detail"] = [_promotion(order)]
     return found | {
         "transaction_id": order.transaction_id,
         "trade_type": TRADE_TYPES[order.kind],
@@ -247,13 +272,15 @@ def transaction(order: Order) -> dict[str, Any]:
         "attach": order.content.get("attach", ""),
         "success_time": beijing.rfc3339(order.paid_ms),
         "payer": {"openid": "sandbox-openid"},
-        "amount": {
-            "total": order.total_fen,
-            "payer_total": order.total_fen,
-            "currency": "CNY",
-            "payer_currency": "CNY",
-        },
     }
+
+
+def _promotion(order: Order) -> dict[str, Any]:
+    """The coupon of an order: one that the merchant was not paid for."""
+    return {
+        "coupon_id": "1000001", "name": "sandbox", "scope": "GLOBAL", "type": "NOCASH", "amount": order.coupon_fen,
+        "merchant_contribute": order.coupon_fen, "wechatpay_contribute": 0, "other_contribute": 0, "currency": "CNY",
+    }  # fmt: skip
 
 
 def refund_content(order: Order, refund: Refund) -> dict[str, Any]:
@@ -269,9 +296,9 @@ def refund_content(order: Order, refund: Refund) -> dict[str, Any]:
         "status": refund.status,
         "funds_account": "AVAILABLE",
         "amount": {
-            "total": order.total_fen, "refund": refund.amount_fen, "payer_total": order.total_fen,
-            "payer_refund": refund.amount_fen, "settlement_refund": refund.amount_fen,
-            "settlement_total": order.total_fen, "discount_refund": 0, "currency": "CNY",
+            "total": order.total_fen, "refund": refund.amount_fen, "payer_total": order.settled_fen,
+            "payer_refund": refund.settled_fen, "settlement_refund": refund.settled_fen,
+            "settlement_total": order.settled_fen, "discount_refund": refund.coupon_fen, "currency": "CNY",
         },
     }  # fmt: skip
     return found | ({"success_time": beijing.rfc3339(refund.done_ms)} if refund.done_ms else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import zlib
 from types import SimpleNamespace
 
 from bank import Company, CompanyAccount
@@ -70,15 +71,16 @@ class SimCompany(Company):
             fn()
 
     def rows(self, day):
-        """The rows of a day's bill; the company keeps six in a thousand."""
+        """The rows of a day's bill; the company keeps six in a thousand, and some customers paid less at our cost."""
         began_ms = round((day - utc(0).date()).total_seconds() * 1000)
         paid = [one for one in self.trades.values() if one.state is PaymentState.PAID]
         for trade in paid:
             if began_ms <= trade.paid_ms < began_ms + DAY_MS:
-                yield BillRow(self.statement(trade.no), fee_fen(trade))
+                yield BillRow(self.statement(trade.no), fee_fen(trade), trade.amount_fen - less_fen(trade))
             for no, one in trade.refunds.items():
                 if began_ms <= one["at_ms"] < began_ms + DAY_MS:
-                    yield BillRow(RefundStatement(trade.no, no, one["state"], one["fen"]), 0)
+                    booked = one["fen"] - less_fen(trade, one["fen"])
+                    yield BillRow(RefundStatement(trade.no, no, one["state"], one["fen"]), 0, booked)
 
     def notice(self, trade, random):
         """What it sends of a payment: ``(headers, body)``, and a forgery of it or None."""
@@ -178,6 +180,12 @@ def companies(world):
 def fee_fen(trade):
     """What the company keeps of a payment."""
     return trade.amount_fen * 6 // 1000
+
+
+def less_fen(trade, fen=None):
+    """What one customer in ten paid less at our own cost, or (of ``fen`` that went back) got back less."""
+    coupon = zlib.crc32(trade.no.encode()) % 10 == 0
+    return (trade.amount_fen if fen is None else fen) // 20 if coupon else 0
 
 
 def as_notice(content, received_ms):

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from itertools import groupby
 from operator import itemgetter
 
-from sim_companies import fee_fen
+from sim_companies import fee_fen, less_fen
 
 from meterhub.money.ledger import GUARDED
 from meterhub.money.statements import PaymentState
@@ -114,7 +114,7 @@ class Inspector:
         assert set(told) == wanted
 
     def companies(self):
-        """4: what each company holds, less its fees, is what its clearing book says; each payment is booked once."""
+        """4: what each company holds, less fees and coupons, is its clearing book; each payment is booked once."""
         for name, (company, account) in self.world.accounts.items():
             paid = {
                 trade.transaction_id: trade for trade in company.trades.values() if trade.state is PaymentState.PAID
@@ -126,7 +126,12 @@ class Inspector:
             ), name
             fees = sum(fee_fen(trade) for trade in paid.values())
             assert self.books[f"fees/{key[0]}"] == -fees, name
-            assert -self.books[f"clearing/{key[0]}/{key[1]}"] == company.money() - fees, name
+            less = sum(
+                less_fen(trade) - sum(less_fen(trade, back["fen"]) for back in trade.refunds.values())
+                for trade in paid.values()
+            )
+            assert self.books[f"discounts/{key[0]}"] == -less, name
+            assert -self.books[f"clearing/{key[0]}/{key[1]}"] == company.money() - fees - less, name
         (cash,) = self.rows("select count(*) as n from payments where provider = 'cash'")
         assert cash["n"] == self.world.customers.sold
 

@@ -31,7 +31,7 @@ def bill(till, *rows):
     """Let the company's bill of each day have these rows."""
 
     async def told(day):
-        return Bill(day, tuple(BillRow(statement, fee_fen) for statement, fee_fen in rows))
+        return Bill(day, tuple(BillRow(*row) for row in rows))
 
     till.merchants.get("court").account.bill = told
 
@@ -258,3 +258,21 @@ async def test_a_count_taken_over_before_any_was_known_explains_nothing(till):
     await till.real.transact(lambda tx: tx.insert("count_adoptions", {**row, "known": None, "adopted": 9}))
     await till.until_quiet(READY_S)
     assert await check(till, "deliveries") == (1, [])
+
+
+async def test_a_coupon_at_our_own_cost_leaves_the_customer_whole_and_the_clearing_book_right(till):
+    no = await server_order(till)
+    part = await give_back(till, no, 2000)
+    await till.until_quiet()
+    paid = till.company.statement(f"{no}00")
+    back = RefundStatement(f"{no}00", part["no"], RefundState.DONE, 2000, refund_id="R1")
+    strange = RefundStatement(f"{no}00", "theirs", RefundState.DONE, 100, refund_id="R2")
+    unknown = PaymentStatement("E40400", PaymentState.PAID, 900, "T9", paid_ms=1)
+    bill(till, (paid, 30, 4500), (back, -6, 1800), (strange, 0, 90), (unknown, 0, 850))
+    await till.until_quiet(2 * DAY_S)
+    books = await till.books()
+    assert books["prepaid/a-101-1"] == 5000 - 2000
+    assert books["discounts/acme"] == -(500 - 200 + 50) and books["fees/acme"] == -24
+    assert -books["clearing/acme/M1"] == 4500 - 1800 + 850 - 24
+    compared, words = await check(till, "clearing")
+    assert compared >= 1 and words == []

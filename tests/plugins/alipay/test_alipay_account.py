@@ -389,6 +389,15 @@ def test_a_bill_is_read_by_the_names_of_its_columns():
     assert (back.statement.refund_no, back.statement.amount_fen, back.fee_fen) == ("R1", 2000, -12)
 
 
+def test_a_coupon_at_the_merchants_cost_is_told_apart_from_one_that_alipay_pays():
+    received = "商家实收（元）"
+    refund = row(业务类型="退款", **{"订单金额（元）": "-20.00", received: "-18.00"})
+    rows = [row(**{received: "45.00"}), refund, row(**{received: "50.00"}), row()]
+    found = bill.read(archive(rows), date(2026, 11, 24))
+    assert [one.booked_fen for one in found.rows] == [4500, 1800, 5000, None]
+    assert [one.discount_fen for one in found.rows] == [500, -200, 0, 0]
+
+
 def test_commas_in_a_subject_do_not_shift_the_amounts():
     found = bill.read(archive([row(商品名称="电费,一号楼,101")]), date(2026, 11, 24))
     assert found.rows[0].statement.amount_fen == 5000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import date
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -14,6 +15,7 @@ from alipay_samples import private, public, samples
 from meterhub import beijing, rsa_keys
 from meterhub.config.nodes import Secret
 from meterhub.errors import ConfigError, NotGenuine, NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.money.amount import yuan
 from meterhub.money.provider import Attempt, Notice, RefundRequest
 from meterhub.money.statements import PaymentState, RefundState
 from meterhub.testing.conformance_payment import PaymentConformance, attempt_of, until
@@ -25,6 +27,7 @@ from meterhub_alipay.schema import SANDBOX_APP, read_account, sandbox_key
 PLATFORM = {crypto.KEY_MODE: public("alipay_platform")}
 AES_KEY = Secret(base64.b64encode(b"sixteen secrets!").decode())
 ATTEMPT = Attempt("E20261122000000000001", "qr", 5000, 0, 1)
+DAY_MS = 86_400_000
 
 
 @pytest_asyncio.fixture
@@ -297,3 +300,36 @@ async def test_a_request_must_name_the_root_certificates_it_was_made_for(company
         await company.account.query(ATTEMPT)
     assert "root-cert-sn" in str(caught.value.hint)
     assert sandbox_key("alipay").export_key().decode()[40:100] not in repr(merchant)
+
+
+# Coupons at the merchant's own cost.
+
+
+async def test_a_coupon_at_the_merchants_cost_is_in_the_bill_and_not_in_what_was_paid_for(company):
+    request = company.request("qr")
+    await company.account.create(request)
+    url, wanted = f"{company.sandbox.base_url}/sandbox/pay", {"out_trade_no": request.no}
+    for coupon in ("x", "1.005", "-1"):
+        async with company.http().post(url, json={**wanted, "coupon": coupon}) as answer:
+            assert answer.status == 400
+    for coupon, is_paid in ((yuan(request.amount_fen), False), ("3.33", True)):
+        async with company.http().post(url, json={**wanted, "coupon": coupon}) as answer:
+            assert (await answer.json())["paid"] is is_paid
+    await until(lambda: company.desk.statements)
+    attempt = attempt_of(request)
+    told = await company.account.query(attempt)
+    assert told.amount_fen == company.desk.statements[0].amount_fen == request.amount_fen
+    attempt = replace(attempt, transaction_id=told.transaction_id)
+    for number, fen in enumerate((1777, 1, request.amount_fen - 1778)):
+        back = RefundRequest(attempt, f"R{number}{request.no[-12:]}", fen, "moved out", company.desk.url)
+        await company.account.refund(back)
+        await until(
+            lambda no=back.refund_no: any(getattr(one, "refund_no", "") == no for one in company.desk.statements)
+        )
+    day = date.fromisoformat(beijing.text(company.clock.now())[:10])
+    company.clock.shift_ms += 3 * DAY_MS
+    bill = await company.account.bill(day)
+    paid, *backs = bill.rows
+    assert (paid.statement.amount_fen, paid.booked_fen) == (request.amount_fen, request.amount_fen - 333)
+    assert [row.statement.amount_fen for row in backs] == [1777, 1, request.amount_fen - 1778]
+    assert sum(row.discount_fen for row in bill.rows) == 0

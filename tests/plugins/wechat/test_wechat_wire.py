@@ -13,6 +13,8 @@ from wechat_company import CERTIFICATES, CertificateCompany, SwitchingCompany, W
 
 from meterhub import beijing
 from meterhub.errors import NoticeRejected, ProviderRefused, ProviderUnknown
+from meterhub.money.amount import yuan
+from meterhub.money.funds import differences
 from meterhub.money.provider import Attempt, BankCard, RefundRequest
 from meterhub.money.statements import Movement, PaymentState, RefundState, RefundStatement
 from meterhub.testing.conformance_payment import attempt_of, until
@@ -322,3 +324,37 @@ def test_a_bill_of_funds_that_is_damaged_is_not_read_by_half(text):
 async def test_a_merchant_who_may_not_fetch_the_bill_of_funds_can_leave_it_out(company):
     account = company.make_account(fund_flow=False)
     assert await account.funds(date(2026, 11, 24)) is None
+
+
+# Coupons at the merchant's own cost.
+
+
+async def test_a_coupon_at_the_merchants_cost_is_in_the_bill_and_not_in_what_was_paid_for(company):
+    request = company.request("qr")
+    await company.account.create(request)
+    url, wanted = f"{company.sandbox.base_url}/sandbox/pay", {"out_trade_no": request.no}
+    for coupon in ("x", "1.005", "-1"):
+        async with company.http().post(url, json={**wanted, "coupon": coupon}) as answer:
+            assert answer.status == 400
+    for coupon, is_paid in ((yuan(request.amount_fen), False), ("3.33", True)):
+        async with company.http().post(url, json={**wanted, "coupon": coupon}) as answer:
+            assert (await answer.json())["paid"] is is_paid
+    await until(lambda: company.desk.statements)
+    attempt = attempt_of(request)
+    told = await company.account.query(attempt)
+    assert told.amount_fen == company.desk.statements[0].amount_fen == request.amount_fen
+    attempt = replace(attempt, transaction_id=told.transaction_id)
+    for number, fen in enumerate((1777, 1, request.amount_fen - 1778)):
+        back = RefundRequest(attempt, f"R{number}{request.no[-12:]}", fen, "moved out", company.desk.url)
+        await company.account.refund(back)
+        await until(
+            lambda no=back.refund_no: any(getattr(one, "refund_no", "") == no for one in company.desk.statements)
+        )
+    day = date.fromisoformat(beijing.text(company.clock.now())[:10])
+    company.clock.shift_ms += 3 * DAY_MS
+    bill = await company.account.bill(day)
+    paid, *backs = bill.rows
+    assert (paid.statement.amount_fen, paid.booked_fen) == (request.amount_fen, request.amount_fen - 333)
+    assert [row.statement.amount_fen for row in backs] == [1777, 1, request.amount_fen - 1778]
+    assert sum(row.discount_fen for row in bill.rows) == 0
+    assert differences(bill, await company.account.funds(day)) == []

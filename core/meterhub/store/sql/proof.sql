@@ -22,6 +22,9 @@ select p.provider, p.merchant, sum(p.amount_fen) as paid,
     (select coalesce(sum(case when source = 'fees/' || p.provider then fen else -fen end), 0) from ledger
         where operator = :operator and kind = 'fee'
         and 'clearing/' || p.provider || '/' || p.merchant in (source, target)) as fees,
+    (select coalesce(sum(case when source = 'discounts/' || p.provider then fen else -fen end), 0) from ledger
+        where operator = :operator and kind = 'discount'
+        and 'clearing/' || p.provider || '/' || p.merchant in (source, target)) as discounts,
     (select coalesce(-fen, 0) from book_balances
         where operator = :operator and book = 'clearing/' || p.provider || '/' || p.merchant) as held
 from payments p where p.operator = :operator group by p.provider, p.merchant;
