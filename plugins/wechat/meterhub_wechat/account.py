@@ -254,7 +254,10 @@ class WechatAccount(PaymentAccount):
         headers = {"Authorization": self._client.authorization_for(path), "User-Agent": "MeterHub"}
         try:
             async with self._ctx.http().get(
-                URL(address, encoded=True), headers=headers, allow_redirects=False, auto_decompress=False
+                URL(address, encoded=True),
+                headers=headers,
+                allow_redirects=False,
+                auto_decompress=False,
             ) as response:
                 if response.status != 200:
                     raise ProviderUnknown(f"the bill's address answered HTTP {response.status}")

@@ -76,6 +76,18 @@ async def test_a_clock_that_is_set_forward_closes_no_payment_sooner_than_the_com
     assert times(asked, "close") == [300 if restart else 290]
 
 
+async def test_payments_that_are_opened_one_after_the_other_are_each_closed_after_their_own_time(till):
+    await till.account()
+    till.money.merchants.get("court").account.close_after_s = 300
+    asked, early, late = timed(till), await till.order(), await till.order(key="k2")
+    await till.start(early)
+    await till.clock.advance(890)
+    await till.start(late)
+    await till.clock.advance(400)
+    assert times(asked, "close") == [900, 1190]
+    assert [await till.state(one["no"]) for one in (early, late)] == ["expired", "expired"]
+
+
 async def test_money_that_comes_while_a_payment_waits_to_be_closed_is_for_its_order(till):
     await till.account()
     till.money.merchants.get("court").account.close_after_s = 300

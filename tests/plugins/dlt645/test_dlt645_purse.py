@@ -187,7 +187,7 @@ def status(sign, fen, count, total=0):
 @pytest.mark.parametrize(
     ("said", "balance", "remaining", "overdrawn"),
     [
-        (status(0, 1250, 3), "12.50", "12.50", "0.00"),
+        (status(0, 1250, 3, total=999999), "12.50", "12.50", "0.00"),
         (status(1, 1250, 3), "-12.50", "0.00", "12.50"),
         (status(1, 0, 3), "0.00", "0.00", "0.00"),
         (bytes((1,)) + b"\xff" * 8 + b"\x03\x00", None, None, "0.00"),
