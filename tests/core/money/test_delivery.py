@@ -312,3 +312,29 @@ async def test_the_meter_silent_for_long_is_asked_until_it_answers(till):
     no = await till.paid_order()
     await till.until_quiet(50 * 3700)
     assert await till.state(no) == "fulfilled"
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+async def test_a_credit_that_was_being_sent_when_the_hub_stopped_is_on_the_meter_once(till, arrived):
+    async def hang(action, meter, params, key, cause):
+        if action != "meter.credit":
+            return await real(action, meter, params, key, cause)
+        if arrived:
+            await real(action, meter, params, key, cause)
+        await till.clock.sleep(86_400)
+        return Answer()
+
+    await till.account()
+    real, till.meters.ask = till.meters.ask, hang
+    await till.close()
+    await till.open()
+    no = await till.paid_order()
+    await till.until_quiet(1)
+    assert (await till.delivery(no))["state"] == "sending"
+    till.meters.ask = real
+    await till.close()
+    await till.open()
+    await till.until_quiet(60)
+    delivery = await till.delivery(no)
+    assert (delivery["state"], delivery["number"], delivery["sends"]) == ("confirmed", 1, 1 if arrived else 2)
+    assert till.meters.purses["a-101"].ledger == [(1, 5000)] and await till.state(no) == "fulfilled"
