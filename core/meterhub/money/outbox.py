@@ -77,6 +77,7 @@ class Outbox:
         """When all of them are, by the clock that never goes back."""
         self._wake = asyncio.Event()
         self._ahead_ms: int | None = None
+        self._looked = False
         self.fault = ""
         """Why nothing is carried out at present, "" when all is well."""
 
@@ -223,7 +224,7 @@ class Outbox:
 
         At the first look that is seen by rows that come from the future.
         """
-        first = self._ahead_ms is None
+        first = not self._looked  # rows may have been put in before
         now_ms = self._now()
         ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
         back_ms = (self._ahead_ms or ahead_ms) - ahead_ms
@@ -234,6 +235,7 @@ class Outbox:
             log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
             await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
         self._ahead_ms = ahead_ms
+        self._looked = True
         return True
 
     async def _carry_out(self, row: Row, places: Places) -> None:

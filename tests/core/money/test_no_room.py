@@ -131,6 +131,21 @@ async def test_what_was_put_off_by_a_clock_that_was_ahead_goes_on_soon_after_it_
     assert till.meters.purses["a-101"].ledger == [(1, 5000)]
 
 
+async def test_a_day_that_begins_anew_after_a_restart_keeps_nothing_waiting(till):
+    """The proof of that day is put in before the first look for rows of a clock that was ahead."""
+    await till.account()
+    no = await till.start(await till.order())
+    till.company.pay(no, till.clock.now())
+    till.meters.fail["meter.credit"] = ["before"] * 2
+    assert (await till.notify(no)).body == b"success"
+    await till.until_quiet(1)
+    await till.close()
+    till.clock.jump(-2 * 86_400)
+    await till.open()
+    await till.until_quiet(400)
+    assert await till.state(no[:-2]) == "fulfilled"
+
+
 async def test_a_clock_that_was_set_on_and_back_between_two_looks_keeps_nothing_waiting(till):
     await till.account()
     nos = [await till.start(await till.order(key=f"k{number}")) for number in range(2)]
