@@ -44,6 +44,10 @@ class Company:
         self.trip = trip
         self.calls = []
         self.fee_fen = 0
+        self.strands = False
+        """Whether a refund does not reach the payer."""
+        self.before_close = lambda no: None
+        """What happens in the moment before a payment is closed."""
 
     def pay(self, no, now_ms=1, transaction_id=None):
         """The customer pays. A trade that was closed cannot be paid."""
@@ -108,6 +112,7 @@ class CompanyAccount(PaymentAccount):
 
     async def close(self, attempt):
         def close():
+            self.company.before_close(attempt.no)
             trade = self.company.trades.get(attempt.no)
             if trade is not None:
                 if trade.state is PaymentState.PAID:
@@ -128,13 +133,21 @@ class CompanyAccount(PaymentAccount):
         def refund():
             trade = self.company.trades[request.attempt.no]
             assert sum(one["fen"] for one in trade.refunds.values()) <= trade.amount_fen
-            trade.refunds.setdefault(request.refund_no, {"fen": request.amount_fen, "state": RefundState.DONE})
+            state = RefundState.ABNORMAL if self.company.strands else RefundState.DONE
+            trade.refunds.setdefault(request.refund_no, {"fen": request.amount_fen, "state": state})
             return self._refund_statement(request)
 
         return await self.company.call("refund", refund)
 
     async def query_refund(self, request):
         return await self.company.call("query_refund", lambda: self._refund_statement(request))
+
+    async def redirect_refund(self, request, refund_id, card):
+        def redirect():
+            self.company.trades[request.attempt.no].refunds[request.refund_no]["state"] = RefundState.DONE
+            return self._refund_statement(request)
+
+        return await self.company.call("redirect_refund", redirect)
 
     def parse_notice(self, notice):
         word, _, no = notice.body.decode().partition(" ")
@@ -159,6 +172,9 @@ class CompanyAccount(PaymentAccount):
             for no, one in trade.refunds.items()
         ]
         return await self.company.call("bill", lambda: Bill(day, tuple(rows)))
+
+    async def funds(self, day):
+        return await self.company.call("funds", lambda: None)
 
     async def test(self):
         return await self.company.call("test", lambda: "keys and connection work")

@@ -32,6 +32,7 @@ class Till:
         self.errors = []
         self.notes = []
         self.audit = []
+        self.answered = lambda meter: None
 
     async def open(self, wrap=lambda store: store, engine=SqliteStore):
         self.real = await engine.open(self.folder, self.clock)
@@ -42,18 +43,23 @@ class Till:
         self.store = wrap(self.real)
         self.tasks = Tasks(self.clock, lambda owner, error: self.errors.append((owner, error)))
         outside = Outside(
-            self.meters.ask,
+            self._ask(),
             self.tasks.spawn,
             self.merchants,
             self._note,
             self.folder / "proofs",
             "https://pay.example.org",
             UTC,
+            lambda meter: self.answered(meter),
         )
         self.money = Money(self.store, self.clock, self.policy, outside)
         self.money.outbox.handle("message", self._message)
         self.tasks.spawn("money", self.money.run())
         return self
+
+    def _ask(self):
+        """The way to the meters."""
+        return self.meters.ask
 
     async def _message(self, row):
         self.notes.append(("message", row["key"]))
