@@ -168,8 +168,9 @@ async def clock_set_back(till):
 
 
 async def message_goes_wrong(till, fault):
-    """The company for messages takes none, or takes it and gives no answer, and tells by a receipt."""
-    till.carrier.fault = fault
+    """The company for messages takes none, or takes it and gives no answer, or is busy; it tells by a receipt."""
+    if fault != "busy" or not till.meters.asked:
+        till.carrier.fault = fault
     order_no = await recharge(till)
     for no in till.carrier.sent:
         await till.desk.take_receipts("carrier", "s3cret", Notice({}, no.encode(), till.clock.now()))
@@ -406,6 +407,7 @@ SCENES = {
     "clock set back": Scene(clock_set_back),
     "message refused": Scene(partial(message_goes_wrong, fault="refused"), whole=True),
     "message unanswered": Scene(partial(message_goes_wrong, fault="unknown"), whole=True),
+    "message later": Scene(partial(message_goes_wrong, fault="busy"), whole=True),
     "wrong amount": Scene(wrong_amount),
     "expires": Scene(expires, ends=("expired",)),
     "late": Scene(comes_late, ends=("fulfilled", "expired")),

@@ -26,7 +26,7 @@ from meterhub.testing.inline_store import InlineStore
 WAITING = {
     "money/room: await self._clock.sleep(STORE_WAIT_S)",
     "money/outbox: await self._clock.sleep(STORE_WAIT_S)",
-    "money/outbox: await self._woken(min(wait_s, LOOK_S))",
+    "money/outbox: await self._woken(wait_s)",
     "money/outbox: await self._wake.wait()",
     "office/money_room: await run.done",
 }

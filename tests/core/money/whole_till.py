@@ -9,7 +9,7 @@ from till_house import Till
 from meterhub.action_journal import StoredRuns
 from meterhub.actions import Action, Actions
 from meterhub.bus import Bus
-from meterhub.errors import LinkDown, NoAnswer, ProviderRefused, ProviderUnknown, Refused
+from meterhub.errors import LinkDown, NoAnswer, ProviderBusy, ProviderRefused, ProviderUnknown, Refused
 from meterhub.messages.desk import MessageDesk
 from meterhub.messages.notifier import MessageState, Notifier, Receipt
 from meterhub.money.provider import NoticeAnswer
@@ -30,12 +30,15 @@ class Carrier(Notifier):
         self.trip = trip
         self.sent = []
         self.fault = ""
-        """``refused`` (it takes no message), or ``unknown`` (it takes them, and its answers are lost)."""
+        """``refused`` (it takes no message), ``unknown`` (it takes them, and its answers are lost), ``busy`` (once)."""
 
     async def send(self, message):
         self.trip("before send")
         if self.fault == "refused":
             raise ProviderRefused("the text is not allowed")
+        if self.fault == "busy":
+            self.fault = ""
+            raise ProviderBusy("too many at once")
         self.sent.append(message.no)
         self.trip("after send")
         if self.fault == "unknown":
