@@ -339,3 +339,23 @@ def test_a_forged_notice_says_why_it_is_refused(company_params):
     with pytest.raises(NoticeRejected) as caught:
         account.parse_notice(Notice({}, b"a=1&sign=x", 0))
     assert caught.value.why == "signature"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("40004", "ACQ.SYSTEM_ERROR"), ("40004", "AQC.SYSTEM_ERROR"), ("40004", "UNKNOWN_ERROR"),
+        ("40004", "isp.unknow-error"), ("40004", "ACQ.TRADE_CANCEL_TIME_OUT"), ("40004", "isv.app-call-limited"),
+        ("40004", "isv.method-call-limited"), ("40004", "ACQ.TRADE_HAS_SUCCESS"), ("40005", "isv.anything"),
+        ("20000", "isp.anything"), ("10003", "ACQ.ANYTHING"),
+    ],
+)  # fmt: skip
+def test_trouble_of_alipays_own_is_no_answer(code, reason):
+    assert type(outcomes.error_of({"code": code, "sub_code": reason}, "E1")) is ProviderUnknown
+
+
+@pytest.mark.parametrize("reply", ["NO_BILL_DATA", "EMPTY_DATA_WITH_BILL_FILE"])
+async def test_a_day_without_trades_has_two_names(company, reply):
+    for answer in (ProviderRefused("no", reply=reply), {"bill_file_code": reply}):
+        company.account._client = Scripted(answer)
+        assert (await company.account.bill(DAY)).rows == ()

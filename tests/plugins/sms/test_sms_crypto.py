@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meterhub.errors import ProviderRefused, ProviderUnknown
+from meterhub.errors import ProviderBusy, ProviderRefused, ProviderUnknown
 from meterhub_sms import crypto, outcomes
 
 
@@ -62,3 +62,18 @@ def test_what_a_company_says_is_told_in_few_words():
         error = outcomes.error_of(code, "why " * 99, "m1")
         assert type(error) is kind and error.message == f"the SMS company answered {code[:80]}"
         assert error.hint == ("why " * 99)[:200]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("isp.RAM_PERMISSION_DENY", ProviderUnknown), ("InternalError", ProviderUnknown),
+        ("ServiceUnavailable", ProviderUnknown), ("RequestTimeout", ProviderUnknown),
+        ("ServiceTimeout", ProviderUnknown),
+        ("isv.BUSINESS_LIMIT_CONTROL", ProviderBusy), ("Throttling.User", ProviderBusy),
+        ("LimitExceeded.PhoneNumberDailyLimit", ProviderBusy), ("RequestLimitExceeded", ProviderBusy),
+        ("LimitExceeded.PhoneNumberCountLimit", ProviderRefused), ("isv.AMOUNT_NOT_ENOUGH", ProviderRefused),
+    ],
+)  # fmt: skip
+def test_what_a_company_says_is_doubt_or_too_much_or_a_no(code, kind):
+    assert type(outcomes.error_of(code, "", "m1")) is kind

@@ -403,3 +403,19 @@ def test_more_notes_than_columns_do_not_shift_what_was_moved():
 
 def test_a_bill_is_packed_alike_each_time():
     assert bill.packed(b"x") == bill.packed(b"x") and base64.b64encode(bill.packed(b""))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "SYSTEM_ERROR",
+        "BANKERROR",
+        "FREQUENCY_LIMITED",
+        "RATELIMIT_EXCEEDED",
+        "SERVICE_UNAVAILABLE",
+        "BIZERR_NEED_RETRY",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 403, 429, 500, 503])
+def test_trouble_of_wechat_pays_own_is_no_answer_whatever_its_status(word, status):
+    assert type(outcomes.error_of(status, json.dumps({"code": word}).encode(), "W1")) is ProviderUnknown
