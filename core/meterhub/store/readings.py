@@ -16,11 +16,12 @@ from itertools import chain
 from meterhub.store.calendar import day_of, day_start, zone_name
 from meterhub.store.engine import INVALID, Bucket, Reading
 from meterhub.store.queries import Queries
-from meterhub.store.slots import FOLDED, ROLLED, WRITTEN, Slot, Slots
+from meterhub.store.slots import FOLDED, ROLLED, WRITTEN, KnownSlots, Slot, Slots
 
-# One statement with many rows: half the time of one row each, and the interpreter lock is given up once per 200 rows
-# instead of at each, which a busy loop would answer by keeping it.
-ROWS_PER_STATEMENT = 200
+ROWS_AT_ONCE = 256
+"""Readings that are looked through, then inserted in one statement or a few. One statement for many takes half the time
+of one each, and gives the interpreter lock up once, where a busy loop would keep it; looking through many more would
+keep it from the business transactions meanwhile."""
 
 
 def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, int]:
@@ -36,16 +37,22 @@ def register(conn: sqlite3.Connection, entity_ids: Iterable[str]) -> dict[str, i
 
 def write(conn: sqlite3.Connection, queries: Queries, slots: Slots, rows: Sequence[Reading], zone: tzinfo) -> None:
     """Insert readings and note which slots they changed."""
-    for slot, some in slots.sort(conn, rows):
-        texts = [row for row in some if type(row[2]) is str]
-        _insert(conn, "texts", slot, texts)
-        _insert(conn, "readings", slot, some if not texts else [row for row in some if type(row[2]) is not str])
-        if slot.state == FOLDED:
-            conn.execute(queries.sql("readings.set_slot"), (slot.number, WRITTEN))
-        elif slot.state == ROLLED:
-            conn.executemany(queries.sql("readings.put_latest"), some)
-            days = {(series, day_of(ms, zone)) for series, ms, value, _ in some if type(value) is not str}
-            conn.executemany(queries.sql("readings.mark_stale"), days)
+    known: KnownSlots = {}
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        for slot, some in slots.sort(conn, rows[begin : begin + ROWS_AT_ONCE], known):
+            _write_to(conn, queries, slot, some, zone)
+
+
+def _write_to(conn: sqlite3.Connection, queries: Queries, slot: Slot, rows: Sequence[Reading], zone: tzinfo) -> None:
+    texts = [row for row in rows if type(row[2]) is str]
+    _insert(conn, "texts", slot, texts)
+    _insert(conn, "readings", slot, rows if not texts else [row for row in rows if type(row[2]) is not str])
+    if slot.state == FOLDED:
+        conn.execute(queries.sql("readings.set_slot"), (slot.number, WRITTEN))
+    elif slot.state == ROLLED:
+        conn.executemany(queries.sql("readings.put_latest"), rows)
+        days = {(series, day_of(ms, zone)) for series, ms, value, _ in rows if type(value) is not str}
+        conn.executemany(queries.sql("readings.mark_stale"), days)
 
 
 def fold(conn: sqlite3.Connection, queries: Queries) -> None:
@@ -105,14 +112,16 @@ def single(ms: int, value: int) -> Bucket:
 
 
 def _insert(conn: sqlite3.Connection, table: str, slot: Slot, rows: Sequence[Reading]) -> None:
-    whole = len(rows) - len(rows) % ROWS_PER_STATEMENT
-    many, place = _insert_sql(table, ROWS_PER_STATEMENT), (slot.number, slot.start_ms)
-    for start in range(0, whole, ROWS_PER_STATEMENT):
-        conn.execute(many, (*chain.from_iterable(rows[start : start + ROWS_PER_STATEMENT]), *place))
-    conn.executemany(_insert_sql(table, 1), ((*row, *place) for row in rows[whole:]))
+    """In statements of 256, 128, 64 rows and so on, so that few have to be prepared."""
+    begin = 0
+    while left := len(rows) - begin:
+        count = 1 << (left.bit_length() - 1)
+        values = chain.from_iterable(rows[begin : begin + count])
+        conn.execute(_insert_sql(table, count), (*values, slot.number, slot.start_ms))
+        begin += count
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _insert_sql(table: str, count: int) -> str:
     slot, start_ms = 4 * count + 1, 4 * count + 2
     one = f"(?{slot}, ?{{0}}, ?{{1}} - ?{start_ms}, ?{{2}}, ?{{3}})"

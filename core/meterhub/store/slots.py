@@ -38,6 +38,10 @@ class Slot(NamedTuple):
     state: int
 
 
+KnownSlots = dict[int, list[Slot]]
+"""The slots of quarter hours, oldest first."""
+
+
 class Slots:
     """Tells where readings go, and begins new slots. Used by the writer thread alone."""
 
@@ -47,11 +51,14 @@ class Slots:
         self._last_ms: dict[int, int] = {}
         """The newest reading of each slot that was begun here; of others the file is asked."""
 
-    def sort(self, conn: sqlite3.Connection, rows: Sequence[Reading]) -> Iterator[tuple[Slot, Sequence[Reading]]]:
-        """The readings by slot; slots that are missing are made."""
+    def sort(
+        self, conn: sqlite3.Connection, rows: Sequence[Reading], known: KnownSlots
+    ) -> Iterator[tuple[Slot, Sequence[Reading]]]:
+        """The readings by slot; slots that are missing are made. ``known``: what this transaction has seen of them."""
         for quarter, some in _by_quarter(rows):
-            slots = self._slots(conn, quarter)
-            for slot, part in _by_slot(slots, some):
+            if quarter not in known:
+                known[quarter] = self._slots(conn, quarter)
+            for slot, part in _by_slot(known[quarter], some):
                 self._note(slot.number, part)
                 yield slot, part
 
@@ -102,8 +109,8 @@ def _by_quarter(rows: Sequence[Reading]) -> Iterator[tuple[int, Sequence[Reading
 
 
 def _by_slot(slots: list[Slot], rows: Sequence[Reading]) -> Iterator[tuple[Slot, Sequence[Reading]]]:
-    if len(slots) == 1:
-        yield slots[0], rows
+    if len(slots) == 1 or all(row[1] >= slots[-1].start_ms for row in rows):
+        yield slots[-1], rows
         return
     starts = [slot.start_ms for slot in slots]
     parts: defaultdict[int, list[Reading]] = defaultdict(list)
