@@ -41,7 +41,8 @@ ACCOUNTS = 10_000
 WHO = ("acme", "M1", "court")
 
 
-PACE, READINGS_PER_S, BATCH, SERIES = 300, 150_000, 1_000, 80_000
+PACE, READINGS_PER_S, BATCH, SERIES = 300, 150_000, 1_024, 80_000
+"""The batch is no multiple of the pace: orders must meet the readings at every moment of a batch, and not at one alone."""
 
 
 def flushes(folder: Path, seconds: float, pace: int = 0) -> list[float]:
