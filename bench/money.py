@@ -42,7 +42,7 @@ WHO = ("acme", "M1", "court")
 
 
 PACE, READINGS_PER_S, BATCH, SERIES = 300, 150_000, 1_024, 80_000
-"""So that orders meet the readings at every moment of a batch, and not at one alone, a batch is no multiple of the pace."""
+"""A batch is no multiple of the pace, so that orders meet readings at every moment of a batch, and not at one alone."""
 
 
 def flushes(folder: Path, seconds: float, pace: int = 0) -> list[float]:
