@@ -137,7 +137,7 @@ class Outbox:
         places = self._places_of(kind)
         places.next_ms = min(due_ms, places.next_ms)
         # A clock set forward leaves the next look in the past, and whoever waits for it must hear of the new time.
-        if due_ms < self._next_ms or due_ms <= self._now():
+        if due_ms < self._next_ms or self._next_ms <= self._now():
             self._next_ms = min(due_ms, self._next_ms)
             self._wake.set()
 

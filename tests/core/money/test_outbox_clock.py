@@ -131,3 +131,24 @@ async def test_somebody_who_wakes_the_outbox_need_not_wait(till):
     till.money.outbox.wake()
     await till.until_quiet(0.1)
     assert len(work.calls) == 1
+
+
+async def test_a_row_that_is_due_soon_is_not_late_because_the_clock_is_put_right_meanwhile(till):
+    await begin(till)
+    till.clock.jump(HOUR_S)
+    work = Work(till)
+    await put(till, "1", after_s=10)
+    begun_s = till.clock.monotonic()
+    await till.until_quiet(1)
+    till.clock.jump(-HOUR_S)
+    await till.until_quiet(10)
+    assert len(work.calls) == 1 and till.clock.monotonic() - begun_s <= 11.001
+
+
+async def test_what_is_put_in_after_a_clock_was_set_forward_is_carried_out_at_its_time(till):
+    await begin(till)
+    till.clock.jump(HOUR_S)
+    work = Work(till, Again(5))
+    await put(till, "1", after_s=10)
+    await till.until_quiet(20)
+    assert work.times == [10, 15]
