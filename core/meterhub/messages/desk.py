@@ -34,6 +34,7 @@ from meterhub.texts import mark
 
 KIND = "message"
 """The kind of outbox rows that this desk carries out."""
+NO_NUMBER = mark("no mobile number is known; enter it on the page of the account, then later messages arrive")
 ASK_AFTER_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 """When to ask what became of a message that nobody told about; after the last time it stays as it is."""
 AGAIN_AFTER_S = (60, 600, 3600)
@@ -150,7 +151,7 @@ class MessageDesk:
         When all said no and one of them would take it later, it is tried again later.
         """
         wanted = Message(message["no"], message["recipient"], message["template"], params)
-        said = mark("no company carries messages") if message["recipient"] else mark("no number is known")
+        said = mark("no company carries messages") if message["recipient"] else NO_NUMBER
         later_s, told = 0, False
         for notifier in self._notifiers.values() if message["recipient"] else ():
             over = await self._store.transact(partial(self._begin, message=message, notifier=notifier.name))

@@ -67,9 +67,9 @@ def create_order(tx: Transaction, wish: Wish, no: str, policy: Policy, now_ms: i
         if known["amount_fen"] != wish.amount_fen:
             raise Conflict("the key was used for another amount", where=known["no"], hint="use a new key")
         return known
-    positive(wish.amount_fen, most=policy.most_fen)
-    if wish.amount_fen < policy.least_fen:
-        raise BadInput(f"the least that can be paid is {yuan(policy.least_fen)}")
+    if not policy.least_fen <= positive(wish.amount_fen) <= policy.most_fen:
+        least, most = yuan(policy.least_fen), yuan(policy.most_fen)
+        raise BadInput(f"between {least} and {most} can be paid, not {yuan(wish.amount_fen)}")
     if account["state"] != "open":
         raise Conflict("the account is being closed and takes no more orders", where=wish.account)
     if account["unpaid"] >= UNPAID_MOST:

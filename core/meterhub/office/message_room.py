@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import voluptuous as vol
@@ -40,9 +41,9 @@ TONES = {"new": "info", "sending": "info", "sent": "ok", "delivered": "ok", "fai
 FIELDS = (
     Field("id", {"en": "Number", "zh": "编号", "ja": "番号"}, search=True),
     Field("created_ms", {"en": "Created", "zh": "创建时间", "ja": "作成日時"}, "time", search=True),
-    Field("about", {"en": "About", "zh": "事由", "ja": "用件"}, search=True),
+    Field("about", {"en": "About", "zh": "事由", "ja": "用件"}, search=True, column=False),
     HOLDER,
-    PLACE,
+    replace(PLACE, column=False),
     Field("shown", {"en": "To", "zh": "接收号码", "ja": "宛先"}, search=True),
     Field("amount_fen", {"en": "Amount", "zh": "金额", "ja": "金額"}, "money", search=True, column=False),
     Field(

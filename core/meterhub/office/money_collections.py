@@ -104,8 +104,8 @@ ORDERS = (
     Field("created_by", _text("By", "操作者", "操作者"), column=False),
 )
 PAYMENTS = (
-    Field("id", NUMBER),
     Field("order_no", ORDER, search=True),
+    Field("id", NUMBER, column=False),
     HOLDER,
     replace(PLACE, column=False),
     PHONE,
@@ -130,8 +130,8 @@ PAYMENTS = (
     Field("paid_ms", TIME, "time", search=True),
 )
 DELIVERIES = (
-    Field("id", NUMBER),
     Field("order_no", ORDER, search=True),
+    Field("id", NUMBER, column=False),
     HOLDER,
     replace(PLACE, column=False),
     PHONE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from meterhub.money import cases
@@ -98,9 +99,9 @@ def titles_of(money: Money, texts: Texts) -> dict[str, str]:
 
 
 def facts_of(
-    view: OrderView, holder: str, place: str, titles: Mapping[str, str], texts: Texts
+    view: OrderView, holder: str, place: str, titles: Mapping[str, str], texts: Texts, says_now: str = ""
 ) -> list[tuple[str, str]]:
-    """What a person has to know to decide, without opening the order."""
+    """What a person has to know to decide, without opening the order; ``says_now`` is the meter's own balance."""
     facts = [
         (texts(mark("Amount")), texts(mark("%(amount)s yuan")) % {"amount": yuan(view.order["amount_fen"])}),
         (texts(mark("Customer")), holder),
@@ -111,6 +112,8 @@ def facts_of(
             (texts(mark("Purchase number")), _text(held["number"])),
             (texts(mark("Count before")), _text(held["count_before"])),
             (texts(mark("Balance before")), _text(held["balance_before"])),
+            (texts(mark("Balance if it arrived")), _after(held)),
+            (texts(mark("The meter says")), says_now),
         ]
     for one in view.payments:
         company = titles.get(one["provider"], one["provider"])
@@ -222,12 +225,21 @@ class Choices:
 
 
 ABOUT: Mapping[str, str] = {
-    "arrived": mark("The books follow what was seen at the meter."),
-    "not_arrived": mark("The books follow what was seen at the meter."),
+    "arrived": mark("The books say so, the order is done, and the customer is told."),
+    "not_arrived": mark("The books say so. After that it can be sent again, or the money given back."),
     "adopt_count": mark("The books take the meter's count over, and the credit is sent."),
     "send_again": mark("The meter is read first, and the credit sent under its next number."),
 }
 """What each decision on a delivery does."""
+
+
+def _after(held: Row) -> str:
+    """What a meter's balance should be once it has the credit, or has given it back, less what was used since."""
+    try:
+        change = Decimal(held["amount_fen"]) / 100
+        return str(Decimal(held["balance_before"]) + (-change if held["takes_back"] else change))
+    except (InvalidOperation, TypeError):
+        return ""
 
 
 def _text(value: Any) -> str:

@@ -6,15 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from meterhub.messages.desk import NO_NUMBER
+from meterhub.money.amount import yuan
 from meterhub.store.engine import Row
 from meterhub.texts import Texts, mark
 
 OVER = ("fulfilled", "refunded", "expired")
 
+UNTOUCHED = mark("That changes nothing about your payment.")
 WAITS = {
     "created": mark("Choose how to pay."),
     "paying": mark("Waiting for your payment. This page follows by itself."),
     "checking": mark("We are asking the payment company whether your payment has arrived. Do not pay again."),
+    "unanswered": mark(
+        "The payment company gives no clear answer, so there is nothing to pay yet. We are asking it. Try again in a "
+        "moment, or choose another way; if it goes on, tell the management."
+    ),
+    "unopened": mark(
+        "The payment company opens no payment now, and nothing was taken. Try again in a moment, or choose another "
+        "way; if it goes on, tell the management."
+    ),
     "refused": mark("The payment was not made, and nothing was taken. Try again, or choose another way."),
     "planned": mark("Your payment is here. The credit is being sent to the meter."),
     "silent": mark("The meter cannot be reached now. Your money is safe; the credit is sent as soon as it answers."),
@@ -26,6 +37,11 @@ WAITS = {
     "refunded": mark("Your money was given back."),
     "fulfilled": mark("Done. Thank you."),
 }
+
+WARNS = ("person", "late", "checking", "refused", "unanswered", "unopened")
+"""Words of ``WAITS`` at which somebody has to do something, or to hold back."""
+AGAIN = ("refused", "unanswered", "unopened")
+"""Words at which the customer may try once more, or another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """All rows about one order. ``delivery`` is None for accounts whose credit is not in the meter."""
+    """All rows about one order. ``delivery`` is None for accounts whose credit is not in the meter.
+
+    ``reachable``: whether the meter answers just now, as far as is known.
+    """
 
     order: Row
     attempts: Sequence[Row]
@@ -50,11 +69,19 @@ class OrderView:
     delivery: Row | None
     messages: Sequence[Row]
     withdrawals: Sequence[Row] = ()
+    reachable: bool = True
 
     @property
     def held(self) -> Row | None:
         """The withdrawal that waits for a person; else the delivery."""
         return next((one for one in self.withdrawals if one["needs_person"]), self.delivery)
+
+    def left_of(self, payment: Row) -> int:
+        """How much of a payment has not been given back, and is not on its way back, in fen."""
+        back = [
+            one["amount_fen"] for one in self.refunds if one["payment"] == payment["id"] and one["state"] != "closed"
+        ]
+        return int(payment["amount_fen"] - sum(back))
 
     @property
     def over(self) -> bool:
@@ -67,23 +94,36 @@ class OrderView:
         state, delivery = self.order["state"], self.delivery
         if state == "expired" and any(one["kind"] == "late" for one in self.payments):
             return "late"
-        if state == "paying" and any(one["state"] == "unknown" for one in self.attempts):
-            return "checking"
-        if state == "paying" and self.attempts and self.attempts[-1]["state"] in ("closed", "failed"):
-            return "refused"
+        if state == "paying":
+            return self._paying()
         if state == "paid" and delivery is not None:
             if delivery["needs_person"] or delivery["state"] in ("not_delivered", "confirmed"):
                 return "person"
             if delivery["state"] in ("sending", "unknown"):
                 return "unknown" if delivery["state"] == "unknown" else "planned"
-            return "silent" if delivery["error"] else "planned"
+            return "silent" if delivery["error"] or not self.reachable else "planned"
         return str(state)
+
+    def _paying(self) -> str:
+        """Of an attempt that showed the payer nothing to pay by, nothing can have been taken."""
+        if any(one["state"] == "unknown" and one["checkout_json"] for one in self.attempts):
+            return "checking"
+        last = self.attempts[-1] if self.attempts else None
+        if last is None or last["state"] not in ("unknown", "closed", "failed"):
+            return "paying"
+        if last["checkout_json"]:
+            return "refused"
+        return "unanswered" if last["state"] == "unknown" else "unopened"
 
     @property
     def tone(self) -> str:
         """The tone of that sentence."""
         tones = {"fulfilled": "ok", "refunded": "ok", "expired": "off"}
-        return "warn" if self.word in ("person", "late", "checking", "refused") else tones.get(self.word, "info")
+        return (
+            "warn"
+            if self.word in ("person", "late", "checking", "refused", "unopened")
+            else tones.get(self.word, "info")
+        )
 
     def sentence(self, texts: Texts) -> str:
         """How it stands and what comes next, for the customer."""
@@ -95,17 +135,17 @@ class OrderView:
         found = [Step("order", texts(mark("Order created")), "done", order["created_ms"])]
         paid = order["paid_ms"] is not None
         company = titles.get(payment["provider"], payment["provider"]) if payment is not None else ""
-        label = texts(mark("Paid")) if paid else texts(mark("Payment"))
-        found.append(Step("money", label, "done" if paid else _at(not self.over), order["paid_ms"], company))
+        if self.word == "late":
+            found.append(Step("money", texts(mark("Paid too late")), "done", self.payments[-1]["paid_ms"], company))
+        else:
+            label = texts(mark("Paid")) if paid else texts(mark("Payment"))
+            found.append(Step("money", label, "done" if paid else _at(not self.over), order["paid_ms"], company))
         if self.delivery is not None or not paid:
             found += self._meter_steps(texts, paid)
         if order["state"] == "fulfilled" and self.delivery is None:
             found.append(Step("ok", texts(mark("Credited to your account")), "done", order["done_ms"]))
         found += [self._withdrawal(one, texts) for one in self.withdrawals]
-        for refund in self.refunds:
-            done = refund["state"] == "done"
-            label = texts(mark("Given back")) if done else texts(mark("Being given back"))
-            found.append(Step("refund", label, "done" if done else "at", refund["done_ms"] or refund["created_ms"]))
+        found += [self._refund(one, texts) for one in self.refunds]
         return [*found, *(self._message(one, texts) for one in self.messages)]
 
     def _meter_steps(self, texts: Texts, paid: bool) -> list[Step]:
@@ -134,11 +174,20 @@ class OrderView:
             )
         return Step("sent", texts(mark("Being taken back out of the meter")), "at", row["created_ms"])
 
+    def _refund(self, row: Row, texts: Texts) -> Step:
+        done, twice = row["state"] == "done", row["reason"] == "second_payment"
+        label = texts(mark("Given back")) if done else texts(mark("Being given back"))
+        words = mark("%(amount)s yuan that were paid twice") if twice else mark("%(amount)s yuan")
+        note = texts(words) % {"amount": yuan(row["amount_fen"])}
+        return Step("refund", label, "done" if done else "at", row["done_ms"] or row["created_ms"], note)
+
     def _message(self, row: Row, texts: Texts) -> Step:
         if row["told"] in ("sent", "delivered"):
             return Step("bell", texts(mark("Message sent")), "done", row["done_ms"])
         if row["told"] == "failed":
-            return Step("bell", texts(mark("The message could not be sent")), "")
+            unknown = row["reason"] == NO_NUMBER
+            why = mark("No mobile number is known: tell the management yours.") if unknown else UNTOUCHED
+            return Step("bell", texts(mark("The message could not be sent")), "", note=texts(why))
         if row["state"] == "no_way":
             return Step("bell", texts(mark("No message: none is set up")), "")
         return Step("bell", texts(mark("Message on its way")), "at")

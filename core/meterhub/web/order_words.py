@@ -34,6 +34,11 @@ TOLD: Mapping[str, str] = {
     "cash": mark("Counter"),
 }
 """Where the knowledge of a payment comes from."""
+REFUNDED: Mapping[str, str] = {
+    "second_payment": mark("Paid twice"),
+    "late_payment": mark("Paid too late"),
+}
+"""Why the hub itself gave money back; people write their own reasons."""
 TRIES: Mapping[str, tuple[str, str]] = {
     "new": ("off", mark("Being opened")),
     "pending": ("info", mark("Waits for the payer")),

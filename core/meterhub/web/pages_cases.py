@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from meterhub.errors import BadInput, MeterHubError, NotAllowed, NotFound
 from meterhub.money.amount import yuan
 from meterhub.money.room import Money
 from meterhub.store.engine import Row
 from meterhub.texts import Texts
+from meterhub.web import values
+from meterhub.web.balance import balance_of
 from meterhub.web.case_cards import Card, Choices, facts_of, titles_of, told
 from meterhub.web.money_acts import carried_out, new_key
 from meterhub.web.pages import Site, holds
@@ -31,6 +34,7 @@ def routes(site: Site, money: Money) -> Sequence[web.RouteDef]:
         web.get("/cases", pages.show),
         web.post("/cases/approve", pages.approve),
         web.post("/cases/{case}/decide", pages.decide),
+        web.get("/cases/{case}/follow", pages.follow),
     ]
 
 
@@ -65,6 +69,19 @@ class CasePages:
         done = "" if "approval" in result or card.order is None else f"?done={card.order['no']}"
         raise web.HTTPSeeOther(f"/cases{done}")
 
+    async def follow(self, request: web.Request) -> web.Response:
+        """Whether a case that closes by itself has done so: nothing while it has not, then a card that says so."""
+        number = request.match_info["case"]
+        rows = await self._money.all("cases.one", id=int(number) if number.isdecimal() else 0)
+        if not rows or await self._built(request, rows[0]) is None:
+            raise NotFound(f"there is no case {number}"[:200])
+        if rows[0]["solved_ms"] is None:
+            return web.Response(status=204)
+        case = told(rows[0], self._site.texts(request))
+        visitor, now_ms = self._site.visitor(request), self._site.rooms.clock.now()
+        html = self._site.look.draw("_case_closed.html", visitor, now_ms, case=case)
+        return web.Response(text=html, content_type="text/html", headers={"Cache-Control": "no-store"})
+
     async def approve(self, request: web.Request) -> web.StreamResponse:
         """Approve or refuse what somebody else asked for."""
         given = await request.post()
@@ -89,14 +106,15 @@ class CasePages:
         """A case as the visitor may see it; None for one that is not theirs to see."""
         texts, may, scope = self._site.texts(request), request["actor"].may, self._money.policy.operator
         orders = await self._money.all("money.order", no=case["order_no"])
-        view = await order_view(self._money, case["order_no"]) if orders else None
+        view = await order_view(self._site, self._money, case["order_no"]) if orders else None
         facts: list[tuple[str, str]] = []
         if view is not None:
             scope = view.order["scope"]
             account = await self._money.one("money.account", id=view.order["account"])
             device = self._site.rooms.estate.get(view.order["meter"])
             place = " / ".join(device.place) if device is not None else ""
-            facts = facts_of(view, account["holder"], place, titles_of(self._money, texts), texts)
+            says_now = await self._says_now(account, texts) if view.held is not None else ""
+            facts = facts_of(view, account["holder"], place, titles_of(self._money, texts), texts, says_now)
         if case["operator"] != self._money.policy.operator or not may(VIEW, scope):
             return None
         decides = may(DECIDE, scope)
@@ -105,6 +123,13 @@ class CasePages:
         return Card(
             case, shown["title"], shown["advice"], facts, view.order if view is not None else None, choices, decides
         )
+
+    async def _says_now(self, account: Row, texts: Texts) -> Markup:
+        """The balance that the meter told last, with its age; "" when none is known."""
+        balance = await balance_of(self._site.rooms, self._money, account)
+        if balance.left is None or balance.ms is None:
+            return Markup("")
+        return Markup("{} · {}").format(balance.left, Markup(values.age(balance.ms, self._site.rooms.zone, texts)))
 
     async def _page(
         self, request: web.Request, error: MeterHubError | None = None, failed: Card | None = None
@@ -134,7 +159,7 @@ class CasePages:
         rows = await self._money.all("money.order", no=request.query.get("done", ""))
         if not rows or not request["actor"].may(VIEW, rows[0]["scope"]):
             return None
-        view = await order_view(self._money, rows[0]["no"])
+        view = await order_view(self._site, self._money, rows[0]["no"])
         return {"no": rows[0]["no"], "sentence": view.sentence(texts), "tone": view.tone}
 
     async def _waiting(self, request: web.Request, texts: Texts) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from meterhub.web.case_cards import delivery_decisions, titles_of, told
 from meterhub.web.money_acts import carried_out, new_key
 from meterhub.web.order_steps import OrderView
 from meterhub.web.order_wire import wire_of
-from meterhub.web.order_words import EVENTS, ORDERED_BY, TOLD, named, tried
+from meterhub.web.order_words import EVENTS, ORDERED_BY, REFUNDED, TOLD, named, tried
 from meterhub.web.pages import Site
 from meterhub.web.pages_pay import order_view
 
@@ -81,6 +81,7 @@ class MoneyPages:
             payment=view.payments[0],
             company=self._titles(texts).get(view.payments[0]["provider"], view.payments[0]["provider"]),
             amount=yuan(view.order["amount_fen"]),
+            back=yuan(view.payments[0]["amount_fen"] - view.left_of(view.payments[0])),
         )
 
     def _place(self, meter: str) -> str:
@@ -89,7 +90,7 @@ class MoneyPages:
 
     async def _seen(self, request: web.Request) -> OrderView:
         """The order; one that may not be seen is not found."""
-        view = await order_view(self._money, request.match_info["no"])
+        view = await order_view(self._site, self._money, request.match_info["no"])
         if not request["actor"].may(VIEW, view.order["scope"]):
             raise NotFound(f"there is no order {view.order['no']}")
         return view
@@ -98,6 +99,7 @@ class MoneyPages:
         texts, no = self._site.texts(request), view.order["no"]
         lines = await self._money.all("ledger.of_order", order_no=no)
         cases = await self._money.all("cases.of_order", order_no=no)
+        account = await self._money.one("money.account", id=view.order["account"])
         may = request["actor"].may
         scope = view.order["scope"]
         return self._site.page(
@@ -107,20 +109,16 @@ class MoneyPages:
             error=error,
             order=view.order,
             amount=yuan(view.order["amount_fen"]),
+            holder=account["holder"],
+            place=self._place(view.order["meter"]),
             steps=view.steps(texts, self._titles(texts)),
             wire=await wire_of(self._site.rooms, self._money, view, texts) if may("device.read", scope) else None,
             sentence=view.sentence(texts),
             tone=view.tone,
-            by=named(ORDERED_BY, view.order["created_by"], texts),
+            by=named(ORDERED_BY, view.order["created_by"].rpartition(":")[2], texts),
             attempts=[{**one, "shown": tried(one["state"], texts)} for one in view.attempts],
-            payments=[
-                {**one, "yuan": yuan(one["amount_fen"]), "told": named(TOLD, one["source"], texts)}
-                for one in view.payments
-            ],
-            refunds=[
-                {**one, "yuan": yuan(one["amount_fen"]), "shown": self._site.state("refunds", one["state"], texts)}
-                for one in view.refunds
-            ],
+            payments=_payments(view, texts),
+            refunds=self._refunds(view, texts),
             messages=[
                 {**one, "shown": self._site.state("messages", one["told"], texts)}
                 for one in view.messages
@@ -136,8 +134,32 @@ class MoneyPages:
             titles=self._titles(texts),
         )
 
+    def _refunds(self, view: OrderView, texts: Texts) -> list[dict[str, Any]]:
+        return [
+            {
+                **one,
+                "yuan": yuan(one["amount_fen"]),
+                "shown": self._site.state("refunds", one["state"], texts),
+                "why": named(REFUNDED, one["reason"], texts),
+            }
+            for one in view.refunds
+        ]
+
     def _titles(self, texts: Texts) -> Mapping[str, str]:
         return titles_of(self._money, texts)
+
+
+def _payments(view: OrderView, texts: Texts) -> list[dict[str, Any]]:
+    """``left`` is what can still be given back, "" for nothing."""
+    return [
+        {
+            **one,
+            "yuan": yuan(one["amount_fen"]),
+            "left": yuan(left) if (left := view.left_of(one)) else "",
+            "told": named(TOLD, one["source"], texts),
+        }
+        for one in view.payments
+    ]
 
 
 def _params(action: Action, given: Mapping[str, Any], view: OrderView) -> dict[str, Any]:

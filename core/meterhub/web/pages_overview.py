@@ -18,6 +18,7 @@ from meterhub.schedules import Schedule, Schedules
 from meterhub.texts import Texts, mark
 from meterhub.web import values
 from meterhub.web.beats import beats, spells_of
+from meterhub.web.money_today import money_today
 from meterhub.web.pages import Site, holds
 from meterhub.web.runs import run_view
 
@@ -58,6 +59,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
             "overview.html",
             faults=[(texts(FAULTS[part]), texts.said(why)) for part, why in site.rooms.faults().items()],
             day=utc(now_ms).astimezone(site.rooms.zone).strftime("%Y-%m-%d"),
+            money=await money_today(site, request, texts),
             meters=_meters(site, meters),
             readings=_readings(site.pulse.per_minute()),
             collectors=await _collectors(site, collectors[:MOST_COLLECTORS], texts, now_ms),

@@ -8,26 +8,29 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from meterhub.devices.device import Status
 from meterhub.errors import BadInput, MeterHubError, NotFound, ProviderRefused, ProviderUnknown, StoreError
 from meterhub.money import ledger
 from meterhub.money.amount import parse_yuan, yuan
 from meterhub.money.merchants import Merchant
 from meterhub.money.orders import Wish
 from meterhub.money.paying import Browser
+from meterhub.money.policy import Policy
 from meterhub.money.room import Money
 from meterhub.store.engine import Row
 from meterhub.texts import LANGUAGES, Texts, mark
 from meterhub.web import qr
 from meterhub.web.addresses import client_address
-from meterhub.web.balance import balance_of
+from meterhub.web.balance import Balance, balance_of
 from meterhub.web.middleware import for_strangers
-from meterhub.web.order_steps import OrderView
+from meterhub.web.order_steps import AGAIN, OrderView
 from meterhub.web.pages import Site
 from meterhub.web.pages_login import YEAR_S
 from meterhub.web.tenant_now import now_of
@@ -36,6 +39,9 @@ ORDERS_SHOWN = 5
 TENANT, PASSER_BY = "tenant", "passer-by"
 """Who orders: whoever has the unguessable link of the sticker, or whoever typed the number of a meter."""
 AGENT_MOST = 500
+MAX_TYPED = 60
+NOTHING: Mapping[str, str] = MappingProxyType({"amount": "", "tile": "", "way": ""})
+"""What is typed in a form that nobody has sent."""
 
 
 def routes(site: Site, money: Money) -> Sequence[web.RouteDef]:
@@ -52,11 +58,12 @@ def routes(site: Site, money: Money) -> Sequence[web.RouteDef]:
     ]
 
 
-async def order_view(money: Money, no: str) -> OrderView:
+async def order_view(site: Site, money: Money, no: str) -> OrderView:
     """All rows about an order; raises ``NotFound``."""
     order = await money.one("money.order", no=no)
     deliveries = await money.all("money.delivery_of_order", order_no=no)
     messages = await money.all("outbox.of_order", order_no=no)
+    device = site.rooms.estate.get(order["meter"])
     return OrderView(
         order,
         await money.all("money.attempts_of_order", order_no=no),
@@ -65,6 +72,7 @@ async def order_view(money: Money, no: str) -> OrderView:
         deliveries[0] if deliveries else None,
         messages,
         await money.all("money.withdrawals_of_order", order_no=no),
+        device is None or device.status not in (Status.LINK_DOWN, Status.NO_ANSWER),
     )
 
 
@@ -88,14 +96,15 @@ class PayPages:
     async def start(self, request: web.Request) -> web.StreamResponse:
         """Create the order and open the payment; a repeat of the form is the same order."""
         account, given = await self._account(request), await request.post()
+        typed = {name: str(given.get(name, ""))[:MAX_TYPED] for name in NOTHING}
         try:
-            amount = str(given.get("amount") or given.get("tile") or "")
-            merchant, way = self._chosen(account, str(given.get("way", "")), request)
+            amount = typed["amount"] or typed["tile"]
+            merchant, way = self._chosen(account, typed["way"], request)
             by = TENANT if by_link(request, account) else PASSER_BY
             wish = Wish(account["id"], parse_yuan(amount), str(given.get("key", ""))[:255], by)
             order = await self._money.order(wish)
         except MeterHubError as error:
-            return await self._page(request, account, error)
+            return await self._page(request, account, error, typed)
         await self._opened(request, order["no"], account, merchant, way)
         raise web.HTTPSeeOther(f"/pay/order/{order['no']}?way={merchant.id}.{way}")
 
@@ -110,21 +119,21 @@ class PayPages:
 
     async def order(self, request: web.Request) -> web.Response:
         """The timeline of an order and, while it can be paid, what to scan or to tap."""
-        view = await order_view(self._money, request.match_info["no"])
+        view = await order_view(self._site, self._money, request.match_info["no"])
         account = await self._money.one("money.account", id=view.order["account"])
         checkout = await self._checkout(request, view, account)
         if checkout is not None and "failed" in checkout:  # what the company said of it is stored by now
-            view = await order_view(self._money, view.order["no"])
+            view = await order_view(self._site, self._money, view.order["no"])
             checkout = checkout if view.word == "checking" else None
         return self._site.page(
             request, "pay_order.html", account=account, checkout=checkout, **self._timeline(request, view),
-            ways=self._ways(account, request, self._site.texts(request)), place=self._place(account),
+            ways=self._ways(account, request, self._site.texts(request)), place=self._place(account), typed=NOTHING,
             back=view.order["meter"] if view.order["created_by"] == PASSER_BY else account["link"],
         )  # fmt: skip
 
     async def steps(self, request: web.Request) -> web.Response:
         """The timeline alone, for the page to draw anew; when the order is over the whole page is loaded again."""
-        view = await order_view(self._money, request.match_info["no"])
+        view = await order_view(self._site, self._money, request.match_info["no"])
         now_ms = self._site.rooms.clock.now()
         visitor = self._site.visitor(request)
         html = self._site.look.draw("_pay_steps.html", visitor, now_ms, **self._timeline(request, view))
@@ -153,21 +162,25 @@ class PayPages:
             raise NotFound("nothing can be paid here", hint="is the address that of the sticker at your meter?")
         return rows[0]
 
-    async def _page(self, request: web.Request, account: Row, error: MeterHubError | None = None) -> web.Response:
+    async def _page(
+        self, request: web.Request, account: Row, error: MeterHubError | None = None, typed: Mapping[str, str] = NOTHING
+    ) -> web.Response:
         texts = self._site.texts(request)
         known, policy = by_link(request, account), self._money.policy
         params = {"account": account["id"], "most": ORDERS_SHOWN}
         orders = await self._money.all("money.orders_of_account", **params) if known else []
+        balance = await balance_of(self._site.rooms, self._money, account) if known else None
         return self._site.page(
             request,
             "pay.html",
             status=200 if error is None else error.status if isinstance(error, StoreError) else 400,
             account=account,
             name=request.match_info["name"],
-            balance=await balance_of(self._site.rooms, self._money, account) if known else None,
+            balance=balance,
             error=None if error is None else for_strangers(error),
+            typed=typed,
             key=f"{self._site.rooms.clock.random.getrandbits(96):024x}",
-            tiles=[yuan(fen) for fen in policy.tiles_fen if policy.least_fen <= fen <= policy.most_fen],
+            tiles=_tiles(policy, balance),
             least=yuan(policy.least_fen),
             most=yuan(policy.most_fen),
             ways=self._ways(account, request, texts),
@@ -260,9 +273,17 @@ class PayPages:
             "steps": view.steps(texts, titles),
             "sentence": view.sentence(texts),
             "word": view.word,
+            "again": view.word in AGAIN,
             "tone": view.tone,
             "over": view.over,
         }
+
+
+def _tiles(policy: Policy, balance: Balance | None) -> list[str]:
+    """The amounts that are offered, what is owed before all others."""
+    owed = [parse_yuan(balance.owed)] if balance is not None and balance.owed else []
+    offered = dict.fromkeys([*owed, *policy.tiles_fen])
+    return [yuan(fen) for fen in offered if policy.least_fen <= fen <= policy.most_fen]
 
 
 def by_link(request: web.Request, account: Row) -> bool:

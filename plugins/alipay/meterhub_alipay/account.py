@@ -39,9 +39,9 @@ from meterhub_alipay import bill, crypto, statements
 from meterhub_alipay.client import Client
 from meterhub_alipay.schema import read_account
 
-QR = Way("qr", {"en": "Alipay QR code", "zh": "支付宝扫码", "ja": "Alipay QRコード"})
-H5 = Way("h5", {"en": "Alipay", "zh": "支付宝", "ja": "Alipay"})
-PAGE = Way("page", {"en": "Alipay web page", "zh": "支付宝网页", "ja": "Alipayウェブページ"})
+QR = Way("qr", {"en": "Scan a QR code", "zh": "扫二维码", "ja": "QRコードを読み取る"})
+H5 = Way("h5", {"en": "On this phone", "zh": "在本手机上支付", "ja": "このスマートフォンで"})
+PAGE = Way("page", {"en": "On its web page", "zh": "在网页上支付", "ja": "ウェブページで"})
 PRODUCTS = {
     "h5": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
     "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),

@@ -43,9 +43,9 @@ from meterhub_wechat.outcomes import ORDER_PAID
 from meterhub_wechat.schema import read_account
 
 T = TypeVar("T")
-QR = Way("qr", {"en": "WeChat Pay QR code", "zh": "微信扫码支付", "ja": "WeChat Pay QRコード"})
-H5 = Way("h5", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
-JSAPI = Way("jsapi", {"en": "WeChat Pay", "zh": "微信支付", "ja": "WeChat Pay"})
+QR = Way("qr", {"en": "Scan a QR code", "zh": "扫二维码", "ja": "QRコードを読み取る"})
+H5 = Way("h5", {"en": "On this phone", "zh": "在本手机上支付", "ja": "このスマートフォンで"})
+JSAPI = Way("jsapi", {"en": "Here in WeChat", "zh": "在微信内支付", "ja": "WeChatの中で"})
 TRANSACTIONS, REFUNDS = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
 PATHS = {"qr": f"{TRANSACTIONS}/native", "h5": f"{TRANSACTIONS}/h5", "jsapi": f"{TRANSACTIONS}/jsapi"}
 ANSWERS = {"qr": "code_url", "h5": "h5_url", "jsapi": "prepay_id"}

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from meterhub.errors import BadInput, NotFound, NoticeRejected, ProviderBusy, ProviderRefused, ProviderUnknown
-from meterhub.messages.desk import Addressed, Limits, MessageDesk, direct
+from meterhub.messages.desk import NO_NUMBER, Addressed, Limits, MessageDesk, direct
 from meterhub.messages.notifier import MessageState, Notifier, Receipt, masked
 from meterhub.money.outbox import Outbox
 from meterhub.money.provider import Notice, NoticeAnswer
@@ -257,7 +257,7 @@ async def test_whoever_has_no_number_gets_no_message_and_that_is_seen(room):
     room.to = ""
     await room.tell()
     message = await room.message()
-    assert (message["state"], message["reason"]) == ("failed", "no number is known") and not room.companies[0].sent
+    assert (message["state"], message["reason"]) == ("failed", NO_NUMBER) and not room.companies[0].sent
 
 
 async def test_without_a_company_that_is_seen(room):

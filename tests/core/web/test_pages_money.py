@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from meterhub.clock import Clock, utc
 from meterhub.devices.device import Status
 from meterhub.errors import StoreError
+from meterhub.messages.desk import NO_NUMBER
 from meterhub.money.evidence import Evidence, Source
 from meterhub.money.statements import PaymentState, PaymentStatement, RefundState, RefundStatement
 from meterhub.people.commands import Maintainer
@@ -145,7 +147,7 @@ async def test_what_is_wrong_is_said_on_the_form(court):
     way = "court.qr"
     for fields, words in [
         ({"tile": "abc", "way": way, "key": "k"}, "no amount"),
-        ({"tile": "0.50", "way": way, "key": "k"}, "the least that can be paid"),
+        ({"tile": "0.50", "way": way, "key": "k"}, "between 1.00 and 5000.00 can be paid, not 0.50"),
         ({"tile": "20.00", "way": "court.gold", "key": "k"}, "choose how to pay"),
         ({"tile": "20.00", "way": way, "key": ""}, "key"),
     ]:
@@ -249,6 +251,7 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     html = await page(court, f"/orders/{no}")
     for words in ("On the meter", "meter/a-101-1", f"T{no}00", "Acme Pay", "Notice of the company", "tone-ok"):
         assert words in html
+    assert "Ms &lt;Li&gt;" in html and "Block A / 1 / 101" in html
     assert 'class="frame sent"' in html and 'class="frame received"' in html
     run = re.search(r'href="(/runs/[^"]+)">Recharge<', html)[1]
     assert "Recharge" in await page(court, run)
@@ -267,6 +270,11 @@ async def test_a_manager_sees_everything_behind_an_order_and_prints_receipts(cou
     taken = await act(court, no, action="money.refund", payment="1", amount="20.00", reason="moved out")
     assert taken.status == 303
     assert "out of the meter" in await page(court, f"/orders/{no}")
+    await until(court, no, "was given back")
+    html = await page(court, f"/orders/{no}")
+    assert "moved out" in html and 'name="amount"' not in html  # nothing is left to give back
+    returned = await (await form(court, f"/orders/{no}/receipt", csrf=csrf, paper="80")).text()
+    assert "<dt>Given back</dt><dd><strong>20.00</strong></dd>" in returned
     strange = await act(court, no, action="money.refund", payment="7", amount="20.00", reason="x")
     assert strange.status == 400
 
@@ -281,23 +289,32 @@ async def test_money_is_found_by_what_a_manager_knows_of_it(court):
     other, _ = await ordered(court, "a-102", "50.00")
     court.company.pay(f"{other}00", court.clock.now())
     await notify(court, f"paid {other}00")
-    await until(court, other, "Done. Thank you.")
+    for one in (no, other):
+        await until(court, one, "The message could not be sent")
     await log_in(court)
     await act(court, no, action="money.refund", payment="1", amount="31.40", reason="moved out")
     await until(court, no, "given back")
+    told = {
+        one["about"]: one["no"] for one in await court.hub.store.query("select no, about from messages order by no")
+    }
     today = f"{utc(court.clock.now()).astimezone(court.hub.site.hub.time_zone):%Y-%m-%d}"
     lists = ("orders", "payments", "deliveries", "refunds", "messages")
-    for name, word in product(lists, ("block a / 1", "8765", "138 0013 8765", "31.4", "¥31.40", "31.40元")):
+
+    async def found(name, word):
+        """Which of the two orders a list shows."""
         listed = await page(court, f"/{name}?{urlencode({'q': word})}")
-        assert f"/orders/{no}" in listed or no in listed, (name, word)
-        assert other not in listed and "13800138765" not in listed, (name, word)
+        assert "13800138765" not in listed
+        numbers = {one: told[one] if name == "messages" else one for one in (no, other)}
+        return [one for one, number in numbers.items() if number in listed]
+
+    for name, word in product(lists, ("block a / 1", "8765", "138 0013 8765", "31.4", "¥31.40", "31.40元")):
+        assert await found(name, word) == [no], (name, word)
     for name, word in product(lists, ("Ms <Li>", today, today[:7], today.replace("-", "/"))):
-        assert no in await page(court, f"/{name}?{urlencode({'q': word})}"), (name, word)
+        assert no in await found(name, word), (name, word)
     for name, word in product(("orders", "payments"), (f"T{no}00", f"{no}00")):
-        listed = await page(court, f"/{name}?q={word}")
-        assert no in listed and other not in listed, (name, word)
+        assert await found(name, word) == [no], (name, word)
     for name, word in product(lists, ("2020-01-01", "2026-13-45", "9999-12-31", "0013", "31.41", "Block C")):
-        assert no not in await page(court, f"/{name}?{urlencode({'q': word})}"), (name, word)
+        assert await found(name, word) == [], (name, word)
     listed = await page(court, "/accounts?q=8765")
     assert "a-101-1" in listed and "a-102-1" not in listed
     assert "a-101-1" in await page(court, "/accounts?q=1%20/%20101")
@@ -348,6 +365,9 @@ async def test_a_case_is_decided_on_the_page_of_cases_itself(court):
     html = await page(court, "/cases")
     for words in ("display", "20.00 yuan", "Ms &lt;Li&gt;", "Acme Pay", f"T{no}00", "The meter does not have it"):
         assert words in html
+    held = await court.hub.money.one("money.delivery_of_order", order_no=no)
+    after = Decimal(held["balance_before"]) + 20
+    assert f"<dt>Balance if it arrived</dt><dd>{after}</dd>" in html and "<dt>The meter says</dt>" in html
     assert (await decide(court, choice="refund", reason="x", key="k")).status == 400  # nobody knows yet where it is
     empty = await decide(court, choice="arrived", reason=" ", key="k0")
     assert empty.status == 400 and "a decision needs a reason" in await empty.text()
@@ -358,12 +378,45 @@ async def test_a_case_is_decided_on_the_page_of_cases_itself(court):
     done = await decide(court, choice="refund", reason="moves out", key="k2")
     html = await page(court, done.headers["Location"])
     assert "Closed lately" in html and "boss" in html and 'name="choice"' not in html
+    assert 'hx-get="/cases/1/follow"' in html or "Nothing waits for you" in html
     assert (await decide(court, choice="refund", reason="moves out", key="k3")).status == 404
     for _ in range(100):
         if (await court.hub.money.one("money.order", no=no))["state"] == "refunded":
             break
         await asyncio.sleep(0.05)
     assert court.company.money() == 0
+    assert "the case is closed" in await page(court, "/cases/1/follow")
+    await page(court, "/cases/9/follow", 404)
+
+
+async def test_a_case_that_waits_for_its_money_to_go_back_stays_as_it_is_until_then(court):
+    no, _ = await ordered(court)
+    await court.hub.store.transact(lambda tx: tx.update("orders", {"no": no}, {"state": "expired"}))
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    court.company.fail["refund"] = ["before"] * 99
+    await log_in(court)
+    await decide(court, choice="refund", reason="moves out", key="k")
+    assert 'hx-get="/cases/1/follow"' in await page(court, "/cases")
+    assert await page(court, "/cases/1/follow", 204) == ""
+    await log_in(court, "vera")
+    await page(court, "/cases/1/follow", 404)
+
+
+async def test_the_start_page_says_what_money_did_today_and_what_of_it_waits(court):
+    await log_in(court)
+    await in_doubt(court)  # paid long ago
+    no, _ = await ordered(court, "a-102", "30.00")
+    court.company.pay(f"{no}00", court.clock.now())
+    await notify(court, f"paid {no}00")
+    html = await page(court, "/")
+    told = dict(re.findall(r'<span class="label">([^<]+)</span><span class="sum"><b>([^<]+)</b>', html))
+    assert told["Paid today"] == "30.00" and told["Given back today"] == "0.00"
+    assert told["Needs a person"] >= "1" and told["Paid, not done yet"] >= "1"
+    for href in re.findall(r'class="lead[^"]*" href="([^"]+)"', html):
+        await page(court, href.replace("&amp;", "&"))
+    await log_in(court, "vera")
+    assert "Paid today" not in await page(court, "/")
 
 
 async def test_a_case_about_which_nothing_is_left_to_do_is_closed_with_a_reason(court):
@@ -394,7 +447,8 @@ async def test_a_late_payment_over_the_limit_is_credited_by_two_people(court):
     await notify(court, f"paid {no}00")
     await log_in(court)
     html = await page(court, "/cases")
-    assert "A payment came too late" in html and "Give 20.00 yuan back" in html
+    assert "A payment came too late" in html and "Give 20.00 yuan back" in html and "2000 fen" not in html
+    assert "Paid too late" in await page(court, f"/pay/order/{no}")
     asked = await decide(court, choice="credit", reason="the tenant wants it", key="k")
     assert asked.headers["Location"] == "/cases"
     assert "the tenant wants it" in await page(court, "/cases")
@@ -524,7 +578,7 @@ async def test_the_proof_of_a_night_is_a_page_and_a_signed_file(court):
     "row, label, at",
     [
         ({"state": "done", "told": "delivered", "done_ms": 5}, "Message sent", "done"),
-        ({"state": "done", "told": "failed", "done_ms": 5}, "The message could not be sent", ""),
+        ({"state": "done", "told": "failed", "done_ms": 5, "reason": "x"}, "The message could not be sent", ""),
         ({"state": "waiting", "told": None, "done_ms": None}, "Message on its way", "at"),
         ({"state": "no_way", "told": None, "done_ms": None}, "No message: none is set up", ""),
     ],
@@ -533,6 +587,80 @@ def test_the_timeline_never_says_of_a_failed_message_that_it_was_sent(row, label
     order = {"state": "fulfilled", "created_ms": 1, "paid_ms": 2, "done_ms": 3}
     last = OrderView(order, [], [], [], None, [row]).steps(texts_for("en"), {})[-1]
     assert (last.label, last.at) == (label, at)
+
+
+@pytest.mark.parametrize(("reason", "says"), [(NO_NUMBER, "tell the management yours"), ("MK:0013", "changes nothing")])
+def test_a_tenant_reads_what_a_failed_message_means(reason, says):
+    order = {"state": "fulfilled", "created_ms": 1, "paid_ms": 2, "done_ms": 3}
+    row = {"state": "done", "told": "failed", "done_ms": 5, "reason": reason}
+    assert says in OrderView(order, [], [], [], None, [row]).steps(texts_for("en"), {})[-1].note
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"), [("second_payment", "41.00 yuan that were paid twice"), ("x", "41.00 yuan")]
+)
+def test_a_tenant_reads_how_much_went_back_and_why(reason, says):
+    order = {"state": "fulfilled", "created_ms": 1, "paid_ms": 2, "done_ms": 3}
+    refund = {"state": "done", "reason": reason, "amount_fen": 4100, "created_ms": 4, "done_ms": 5}
+    assert OrderView(order, [], [], [refund], None, []).steps(texts_for("en"), {})[-1].note == says
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"), [("before", "so there is nothing to pay yet"), ("refused", "opens no payment now")]
+)
+async def test_a_company_that_opens_no_payment_leaves_the_tenant_other_ways(court, fault, says):
+    """It hangs, or it refuses all that a hub with a wrong clock asks: nobody has paid, so nobody is told to wait."""
+    court.company.fail["create"] = [fault, fault, None]
+    no, place = await ordered(court)
+    html = await page(court, place)
+    assert says in html and "Try again" in html and "I have paid" not in html
+    csrf = re.search(r'name="csrf" value="([^"]*)"', html)[1]
+    way = re.search(r'name="way" value="([^"]+)"', html)[1]
+    court.company.fail.clear()
+    again = await form(court, f"/pay/order/{no}/open", csrf=csrf, way=way)
+    assert '<svg class="qr"' in await page(court, again.headers["Location"])
+
+
+async def test_a_payment_that_was_shown_may_have_been_paid_when_its_company_falls_silent(court):
+    no, place = await ordered(court)
+    await page(court, place)
+    gone = {"state": "unknown", "error": "no answer"}
+    await court.hub.store.transact(lambda tx: tx.update("attempts", {"order_no": no}, gone))
+    html = await page(court, place)
+    assert "Do not pay again" in html and "I have paid" in html
+
+
+async def test_what_was_typed_is_not_lost_when_it_cannot_be_paid(court):
+    html = await page(court, court.links["a-101"])
+    way = re.findall(r'name="way" value="([^"]+)"', html)[-1]
+    csrf = re.search(r'name="csrf" value="([^"]*)"', html)[1]
+    answer = await form(court, court.links["a-101"], csrf=csrf, key="k", amount="6000", tile="50.00", way=way)
+    html = await answer.text()
+    assert 'value="6000"' in html and f'value="{way}" required checked' in html and 'value="50.00" checked' in html
+
+
+def test_a_meter_that_is_known_to_be_silent_is_not_said_to_be_written_to():
+    order = {"state": "paid", "created_ms": 1, "paid_ms": 2, "done_ms": None}
+    delivery = {"state": "planned", "needs_person": 0, "error": ""}
+    assert OrderView(order, [], [], [], delivery, []).word == "planned"
+    assert OrderView(order, [], [], [], delivery, [], reachable=False).word == "silent"
+
+
+async def test_what_is_owed_is_the_first_amount_to_pay_and_a_cut_supply_is_named(court):
+    opened = await court.hub.act("money.open_account", "a-103", {"mode": "server"})
+    await court.hub.act("money.charge", params={"account": "a-103-1", "amount": "12.50", "reason": "read"})
+    gone = {"supply": "off"}
+    await court.hub.store.transact(lambda tx: tx.update("money_accounts", {"id": "a-103-1"}, gone))
+    html = await page(court, opened.result["link"])
+    assert re.findall(r'name="tile" value="([^"]+)"( checked)?', html)[:2] == [("12.50", " checked"), ("20.00", "")]
+    assert "The supply is cut off" in html
+    html = await page(court, "/pay/a-103")  # whoever knows the number alone learns nothing of it
+    assert "12.50" not in html and "cut off" not in html
+
+
+async def test_a_tenant_is_told_before_paying_that_the_meter_is_silent(court):
+    court.hub.estate["a-101"].status = Status.LINK_DOWN
+    assert "What you pay is sent to it as soon as it answers" in await page(court, court.links["a-101"])
 
 
 async def test_the_number_of_a_meter_lets_pay_but_tells_nothing_of_its_tenant(court):
@@ -593,9 +721,13 @@ async def test_a_message_shows_each_step_it_took(court):
     await until(court, no, "The message could not be sent")
     (message,) = await court.hub.store.query("select no from messages")
     html = await page(court, f"/messages/{message['no']}")
-    assert "no number is known" in html and f"/orders/{no}" in html and "Credit has arrived" in html
+    assert (
+        "no mobile number is known; enter it on the page of the account" in html
+        and f"/orders/{no}" in html
+        and "Credit has arrived" in html
+    )
     assert f"/messages/{message['no']}" in await page(court, f"/orders/{no}")
-    assert "no number is known" in await page(court, "/messages")
+    assert "no mobile number is known" in await page(court, "/messages")
     await page(court, "/messages/M0", 404)
 
 

@@ -56,8 +56,8 @@ limit 10;
 select * from attempts where no = :no;
 
 -- name: money.note_attempt
--- What came of opening an attempt, unless a notice was faster.
-update attempts set state = :state, error = :error, checkout_json = :checkout_json
+-- What came of opening an attempt, unless a notice was faster. What the payer was shown once stays known.
+update attempts set state = :state, error = :error, checkout_json = coalesce(:checkout_json, checkout_json)
 where no = :no and state in ('new', 'pending', 'unknown');
 
 -- name: money.attempts_of_order

@@ -60,3 +60,14 @@ select r.no as id, r.order_no, o.meter, a.holder, a.phone, r.amount_fen, r.state
     case when r.created_ms >= :found_from and r.created_ms < :found_to then :found end as search_created_ms
 from refunds r left join orders o on o.no = r.order_no left join money_accounts a on a.id = o.account
 where r.operator = :operator;
+
+-- name: money.today
+-- What an operator's money has done since a time, and what of it waits.
+select exists (select 1 from money_accounts where operator = :operator) as accounts,
+    (select coalesce(sum(amount_fen), 0) from payments where operator = :operator and paid_ms >= :since_ms) as paid_fen,
+    (select coalesce(sum(amount_fen), 0) from refunds
+        where operator = :operator and created_ms >= :since_ms and state = 'done') as back_fen,
+    (select count(*) from orders where operator = :operator and state = 'paid') as waiting,
+    (select count(*) from anomalies where operator = :operator and solved_ms is null) as cases,
+    (select count(*) from approvals where operator = :operator and state = 'waiting') as approvals,
+    (select count(*) from messages where operator = :operator and created_ms >= :since_ms and state = 'failed') as untold;

@@ -37,9 +37,10 @@ update outbox set next_ms = case when next_ms > :now_ms then :now_ms else next_m
 where kind = :kind and state = 'waiting' and (key = :key or key > :key || '/' and key < :key || '0');
 
 -- name: outbox.of_order
--- The messages that were put out for an order; ``told`` is how far one is, null before it was looked at.
+-- The messages that were put out for an order; ``told`` is how far one is, null before it was looked at, ``reason`` why it failed.
 select *, (select state from messages where messages.key = outbox.key) as told,
-    (select no from messages where messages.key = outbox.key) as message_no
+    (select no from messages where messages.key = outbox.key) as message_no,
+    (select reason from messages where messages.key = outbox.key) as reason
 from outbox where kind = 'message' and (key = :order_no or key > :order_no || '/' and key < :order_no || '0') order by id;
 
 -- name: outbox.from_the_future
