@@ -12,6 +12,7 @@ from test_intervals import timed, times
 from test_refunds import give_back, server_order
 
 from meterhub.money import cases, expiry, funds
+from meterhub.money.outbox import PARKED_MS
 from meterhub.money.statements import Bill, BillRow, Funds, Movement, PaymentState, PaymentStatement
 from meterhub.money.states import Mode
 
@@ -165,3 +166,27 @@ async def test_a_company_that_says_another_amount_was_paid_is_asked_once(till):
     await till.until_quiet(600)
     assert till.company.calls.count("query") == 1 and await till.cases() == ["wrong_amount"]
     assert [state for _, state, _ in await till.outbox("watch")] == ["done"]
+
+
+async def test_a_count_that_does_not_fit_is_read_again_five_seconds_later_before_a_person_is_called(till):
+    await till.account()
+    till.meters.purses["a-101"].foreign(100)
+    await till.real.transact(lambda tx: tx.execute("update money_accounts set purchase_count = 0"))
+    begun_ms, read, real = till.clock.now(), [], till.money.deliveries._ask
+
+    async def ask(action, *rest):
+        read.append((action, (till.clock.now() - begun_ms) / 1000))
+        return await real(action, *rest)
+
+    till.money.deliveries._ask = ask
+    await till.paid_order()
+    await till.until_quiet(4.5)
+    assert read == [("meter.balance", 0)] and await till.cases() == []
+    assert await till.rows("select error from outbox where kind = 'delivery'") == [
+        {"error": "the meter has had 1 purchases, the books know of 0"}
+    ]
+    await till.until_quiet(1)
+    assert read == [("meter.balance", 0), ("meter.balance", 5)] and await till.cases() == [cases.COUNT_GAP]
+    assert [row["next_ms"] for row in await till.rows("select next_ms from outbox where kind = 'delivery'")] == [
+        PARKED_MS
+    ]
