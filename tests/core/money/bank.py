@@ -143,6 +143,9 @@ class CompanyAccount(PaymentAccount):
         return await self.company.call("query_refund", lambda: self._refund_statement(request))
 
     async def redirect_refund(self, request, refund_id, card):
+        if not self.company.strands:
+            return await super().redirect_refund(request, refund_id, card)
+
         def redirect():
             self.company.trades[request.attempt.no].refunds[request.refund_no]["state"] = RefundState.DONE
             return self._refund_statement(request)
