@@ -138,8 +138,9 @@ class Court(House):
         raise AssertionError(f"{path} never answered")
 
     def rows(self, sql):
-        """Rows of the hub's own file."""
-        with sqlite3.connect(f"file:{self.folder}/data/hub.db?mode=ro", uri=True, timeout=10) as conn:
+        """Rows of the hub's own file; closed at once, or the hub's end would not be the last."""
+        seen = f"file:{self.folder}/data/hub.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(seen, uri=True, timeout=10)) as conn:
             return conn.execute(sql).fetchall()
 
     async def quiet(self, within_s):

@@ -100,6 +100,7 @@ class SqliteStore(Store):
             )
         self._fresh: dict[str, sqlite3.Connection] = {}
         try:
+            _check_complete(data_dir)
             for name, synchronous, steps in ((HUB, self._synchronous, HUB_STEPS), (READINGS, "NORMAL", READINGS_STEPS)):
                 conn = self._fresh[name] = connect(self._paths[name], synchronous=synchronous)
                 self._check(conn, self._paths[name], steps, alone)
@@ -257,7 +258,18 @@ class SqliteStore(Store):
         """This thread's reading connection."""
         conn: sqlite3.Connection | None = getattr(self._local, file, None)
         if conn is None:
+            self._writers[file].check_in_place()  # what is not there would be made anew, and its log taken away
             conn = connect(self._paths[file], query_only=True)
             setattr(self._local, file, conn)
             self._opened.append(conn)
         return conn
+
+
+def _check_complete(data_dir: Path) -> None:
+    """A folder that lost its ``hub.db`` is no new one: an empty one in its place would know of no money."""
+    if (data_dir / READINGS).exists() and not (data_dir / HUB).exists():
+        raise StoreError(
+            "the file is missing, and readings.db beside it is there",
+            where=str(data_dir / HUB),
+            hint="put it back or restore a backup: meterhub restore FILE; to begin anew, move readings.db away",
+        )

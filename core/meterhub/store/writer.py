@@ -58,6 +58,7 @@ class Writer:
         self._conn = conn
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self._files = {one: _identity(one) for one in (path, path.with_name(f"{path.name}-wal"))}
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(MAX_QUEUED)
         self._closed = False
@@ -121,6 +122,7 @@ class Writer:
         """Carry out the jobs of ``group``, and those that join it, in one commit; True when the thread is to end."""
         stopping = False
         try:
+            self.check_in_place()
             self._conn.execute("BEGIN IMMEDIATE")
             self._run(group[0])
             while len(group) < MAX_GROUP and not self._queue.empty():
@@ -136,6 +138,22 @@ class Writer:
         except (sqlite3.Error, StoreError) as error:
             self._undo(group, translate(error, self._path))
         return stopping
+
+    def check_in_place(self) -> None:
+        """What is written to a file, or its log, that somebody removed or replaced is gone with the process.
+
+        Raises ``StoreError``. May be called from any thread.
+        """
+        for path, known in self._files.items():
+            found = _identity(path)
+            if known is None:
+                self._files[path] = found  # the log is made with the first thing that is written
+            elif found != known:
+                raise StoreError(
+                    "the file was removed or replaced while the hub runs",
+                    where=str(path),
+                    hint="stop the hub, put the file back or restore a backup, and start it again",
+                )
 
     def _run(self, job: Job) -> None:
         if job.future.cancelled():
@@ -184,3 +202,12 @@ class Writer:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.result)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to, None when to none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

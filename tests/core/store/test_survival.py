@@ -143,11 +143,46 @@ async def test_a_command_works_beside_a_running_hub(store: SqliteStore, tmp_path
 
 @pytest.mark.parametrize("name", ["hub.db", "readings.db"])
 async def test_a_damaged_file_is_named_with_the_way_out(tmp_path: Path, clock: MovableClock, name: str) -> None:
+    await (await SqliteStore.open(tmp_path, clock)).close()
+    whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(b"no database " * 1000)
     with pytest.raises(StoreError, match="restore a backup") as caught:
         await SqliteStore.open(tmp_path, clock)
     assert name in caught.value.where
-    (tmp_path / name).unlink()
+    (tmp_path / name).write_bytes(whole)
+    await (await SqliteStore.open(tmp_path, clock)).close()
+
+
+async def test_nothing_is_kept_in_a_file_that_was_taken_away_until_it_is_back(store: SqliteStore) -> None:
+    def row(key):
+        return {"key": key, "value_json": "1", "updated_ms": 1}
+
+    async def refused():
+        for wanted in (store.transact(lambda tx: tx.insert("settings", row("lost"))), store.query("SELECT 1")):
+            with pytest.raises(StoreError, match="removed or replaced"):
+                await wanted
+
+    await store.transact(lambda tx: tx.insert("settings", row("first")))
+    hub = store._paths["hub.db"]
+    for file in (hub, hub.with_name("hub.db-wal")):
+        file.rename(hub.with_name("elsewhere"))
+        await refused()
+        assert "removed or replaced" in store.fault and not file.exists()
+        file.write_bytes(b"")
+        await refused()
+        hub.with_name("elsewhere").rename(file)
+    await store.transact(lambda tx: tx.insert("settings", row("second")))
+    kept = [one["key"] for one in await store.query("SELECT key FROM settings ORDER BY key")]
+    assert store.fault == "" and kept == ["first", "second"]
+
+
+async def test_a_folder_that_lost_its_hub_db_is_not_taken_for_a_new_one(tmp_path: Path, clock: MovableClock) -> None:
+    await (await SqliteStore.open(tmp_path, clock)).close()
+    (tmp_path / "hub.db").rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="missing") as caught:
+        await SqliteStore.open(tmp_path, clock)
+    assert "restore a backup" in caught.value.hint and not (tmp_path / "hub.db").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "hub.db")
     await (await SqliteStore.open(tmp_path, clock)).close()
 
 
