@@ -211,6 +211,7 @@ async def test_a_quarter_hour_of_very_many_readings_is_whole_after_restarts(
 
 async def test_readings_of_the_first_version_go_on(tmp_path: Path, clock: MovableClock) -> None:
     path, slot = tmp_path / "readings.db", START_MS // 900_000
+    connect(tmp_path / "hub.db").close()
     conn = connect(path)
     migrate(conn, path, READINGS_STEPS[:1], keep_copy=False)
     conn.execute("INSERT INTO series (id, entity) VALUES (1, 'm.x')")
