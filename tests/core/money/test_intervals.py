@@ -140,3 +140,15 @@ async def test_a_refund_without_an_answer_is_not_asked_about_before_the_company_
     await give_back(till, no)
     await till.clock.advance(30)
     assert times(asked, "query_refund") == [10] and await till.state(no) == "refunded"
+
+
+async def test_a_payment_is_not_closed_in_the_last_part_of_the_second_that_the_company_wants(till):
+    await till.account()
+    till.money.merchants.get("court").account.close_after_s = 300
+    order = await till.order()
+    await till.clock.advance(600.5)
+    asked = timed(till)
+    await till.start(order)
+    await till.clock.advance(400)
+    (closed_s,) = times(asked, "close")
+    assert 300 <= closed_s < 301.5
