@@ -223,3 +223,23 @@ async def test_after_a_restart_what_waits_is_carried_out(till, seconds):
     work = Work(till)
     await till.until_quiet(400)
     assert work.times == [seconds - 1]
+
+
+async def test_a_row_that_comes_while_another_of_its_lane_is_under_way_follows_it(till):
+    work = Work(till, takes_s=10)
+    await put(till, "a1", lane="a")
+    await till.until_quiet(5)
+    await put(till, "a2", lane="a")
+    await till.until_quiet(2)
+    await put(till, "a3", lane="a")
+    await till.until_quiet(60)
+    assert work.calls == [("a1", 0), ("a2", 10), ("a3", 20)]
+
+
+async def test_a_row_that_comes_to_a_full_house_is_carried_out_when_a_place_is_free(till):
+    work = Work(till, takes_s=10)
+    await put(till, *[f"{number}" for number in range(200)])
+    await till.until_quiet(5)
+    await put(till, "late")
+    await till.until_quiet(30)
+    assert work.times == [0] * 200 + [10] and work.calls[-1][0] == "late"
