@@ -243,3 +243,30 @@ async def test_a_row_that_comes_to_a_full_house_is_carried_out_when_a_place_is_f
     await put(till, "late")
     await till.until_quiet(30)
     assert work.times == [0] * 200 + [10] and work.calls[-1][0] == "late"
+
+
+class SlowHeads:
+    """A store whose answer to the outbox's look takes two seconds."""
+
+    def __init__(self, till, store):
+        self.transact, self._read, self._till = store.transact, store.query, till
+
+    async def query(self, name, params=()):
+        rows = await self._read(name, params)
+        if name == "outbox.heads":
+            await self._till.clock.sleep(2)
+        return rows
+
+
+async def test_a_row_is_not_forgotten_when_the_one_before_it_ends_while_the_table_is_read(till):
+    await till.close()
+    await till.open(wrap=lambda store: SlowHeads(till, store))
+    work = Work(till, takes_s=10)
+    await put(till, "a1", lane="a")
+    await till.until_quiet(5)
+    (begun_s,) = work.times
+    await till.until_quiet(begun_s + 4)
+    await put(till, "a2", lane="a")
+    await till.until_quiet(30)
+    assert [key for key, _ in work.calls] == ["a1", "a2"]
+    assert 10 <= work.times[1] - begun_s <= 15
