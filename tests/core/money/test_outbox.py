@@ -270,3 +270,25 @@ async def test_a_row_is_not_forgotten_when_the_one_before_it_ends_while_the_tabl
     await till.until_quiet(30)
     assert [key for key, _ in work.calls] == ["a1", "a2"]
     assert 10 <= work.times[1] - begun_s <= 15
+
+
+async def test_the_table_is_not_read_again_and_again_while_a_row_is_nearly_due(till):
+    reads = []
+
+    class Counting:
+        def __init__(self, store):
+            self.transact, self._read = store.transact, store.query
+
+        async def query(self, name, params=()):
+            reads.append(name)
+            return await self._read(name, params)
+
+    await till.close()
+    await till.open(wrap=Counting)
+    work = Work(till)
+    await till.until_quiet(1)
+    await put(till, "1", after_s=1)
+    await till.until_quiet(0.1)
+    reads.clear()
+    await till.until_quiet(2)
+    assert len(work.calls) == 1 and reads.count("outbox.heads") <= 2
