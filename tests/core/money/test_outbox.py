@@ -292,3 +292,13 @@ async def test_the_table_is_not_read_again_and_again_while_a_row_is_nearly_due(t
     reads.clear()
     await till.until_quiet(2)
     assert len(work.calls) == 1 and reads.count("outbox.heads") <= 2
+
+
+async def test_what_is_wanted_at_once_is_carried_out_at_once_and_what_waits_at_a_whole_second(till):
+    await till.until_quiet(1.3)
+    work = Work(till)
+    await put(till, "now")
+    await put(till, "soon", after_s=0.2)
+    await put(till, "later", after_s=1)
+    await till.until_quiet(3)
+    assert work.calls == [("now", 0), ("soon", 0.7), ("later", 1.7)]
