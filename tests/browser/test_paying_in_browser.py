@@ -158,6 +158,18 @@ def test_the_page_speaks_the_tenants_language_and_is_paid_by_keyboard(court, pho
     assert "12.50" in page.inner_text("h1") and fits(page)
 
 
+@pytest.mark.parametrize(("width", "text"), [(320, "100%"), (390, "200%")])
+def test_on_a_narrow_screen_and_in_large_letters_no_amount_is_broken_in_two(court, phone, width, text):
+    page = phone(court.link)
+    page.set_viewport_size({"width": width, "height": 640})
+    page.evaluate("size => { document.documentElement.style.fontSize = size }", text)
+    assert fits(page)
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.amounts span, .past b')].map(one => one.getClientRects().length)"
+    )
+    assert heights and set(heights) == {1}
+
+
 def test_the_number_of_a_meter_shows_no_balance(court, phone):
     page = phone(f"{court.url}/pay/a-101")
     assert "yuan left" not in page.inner_text("main") and page.locator(".past").count() == 0
