@@ -51,7 +51,8 @@ class World:
         self.random = Random(seed)
         self.busy = min(1000, max(40, recharges // 50))
         """Customers at the same time."""
-        self.meter_count = max(20, recharges // 150)
+        self.meter_count = min(300, max(20, recharges // 150))
+        """Of more of them no nightly proof would be ready between two power cuts, and each begins anew."""
         self.cuts, self.life = Cuts(self), None
         self.weather = Weather(self)
         self.company_fault, self.meter_fault = self.weather.company_fault, self.weather.meter_fault
