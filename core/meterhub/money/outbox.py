@@ -179,7 +179,10 @@ class Outbox:
 
     async def look(self) -> None:
         """Start all rows that are due, and see when the next look has to be."""
-        if await self._put_right() or self._clock.monotonic() >= self._all_s:
+        anew = self._clock.monotonic() >= self._all_s
+        while await self._put_right():
+            anew = True
+        if anew:
             self._all_s = self._clock.monotonic() + LOOK_S
             for row in await self._store.query("outbox.kinds"):
                 self._places_of(row["kind"]).next_ms = 0
@@ -220,21 +223,23 @@ class Outbox:
     async def _put_right(self) -> bool:
         """When the clock was ahead and was set back, let nothing wait for times that were reckoned by it.
 
-        Returns whether anything else is due now.
-
-        At the first look that is seen by rows that come from the future.
+        At the first look that is seen by rows that come from the future. Returns whether all must be looked at anew.
         """
-        first = not self._looked  # rows may have been put in before
+        before, first = self._ahead_ms, not self._looked  # rows may have been put in before the first look
         now_ms = self._now()
         ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
         back_ms = (self._ahead_ms or ahead_ms) - ahead_ms
         if back_ms < SET_BACK_MS and not first:
             return False
         times = {"now_ms": now_ms, "back_ms": back_ms, "future_ms": now_ms + SET_BACK_MS, "parked_ms": PARKED_MS}
-        if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", times):
-            log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
-            await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
-        self._ahead_ms = ahead_ms
+        self._ahead_ms = ahead_ms  # before anything is awaited: a clock that is set meanwhile must be noted, too
+        try:
+            if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", times):
+                log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
+                await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
+        except StoreError:
+            self._ahead_ms = before
+            raise
         self._looked = True
         return True
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from meterhub.errors import BadInput, Conflict, MeterHubError
 from meterhub.money import ledger
 from meterhub.money.ledger import Line, post
+from meterhub.store.files import HUB, connect
+from meterhub.store.queries import FOLDER, Queries
 
 BOOKS = ("clearing/acme/M1", "prepaid/a", "in_flight/a", "meter/a", "revenue/energy", "suspense")
 
@@ -70,3 +72,28 @@ async def test_2_a_balance_that_was_tampered_with_is_found(till):
     await put(till, Line("payment", "7", "clearing/acme/M1", "prepaid/a", 100))
     await till.real.transact(lambda tx: tx.execute("update book_balances set fen = 90 where book = 'prepaid/a'"))
     assert await unequal(till) == ["prepaid/a: kept 0.90, lines 1.00"]
+
+
+async def test_2_a_book_whose_balance_is_gone_and_one_that_has_no_lines_are_found(till):
+    await put(till, Line("payment", "7", "clearing/acme/M1", "prepaid/a", 100))
+
+    def tamper(tx):
+        tx.execute("delete from book_balances where book = 'prepaid/a'")
+        tx.execute("insert into book_balances values ('main', 'prepaid/b', 5, 1)")
+
+    await till.real.transact(tamper)
+    assert await unequal(till) == ["prepaid/a: kept 0.00, lines 1.00", "prepaid/b: kept 0.05, lines 0.00"]
+
+
+async def test_2_four_times_as_many_books_take_four_times_the_work_and_not_sixteen_times(till):
+    conn = connect(till.folder / HUB, query_only=True)
+    work, books = [], 0
+    for most in (200, 800):
+        for number in range(books, most):
+            await put(till, Line("payment", f"{number}", "clearing/acme/M1", f"prepaid/{number}", 1))
+        books, steps = most, []
+        conn.set_progress_handler(lambda steps=steps: steps.append(1) and 0, 10)
+        assert conn.execute(Queries(FOLDER).sql("ledger.unequal"), {"operator": "main"}).fetchall() == []
+        work.append(len(steps))
+    conn.close()
+    assert work[1] < 6 * work[0]

@@ -158,6 +158,32 @@ async def test_a_clock_that_was_set_on_and_back_between_two_looks_keeps_nothing_
     assert [await till.state(no[:-2]) for no in nos] == ["fulfilled"] * 2
 
 
+async def test_a_clock_that_was_set_on_and_back_during_the_first_look_keeps_nothing_waiting(till):
+    class SlowReading:
+        def __init__(self, store):
+            self.transact = store.transact
+            self._read = store.query
+
+        async def query(self, name, params=()):
+            rows = await self._read(name, params)
+            if name == "outbox.from_the_future":
+                await till.clock.sleep(2)
+            return rows
+
+    await till.account()
+    nos = [await till.start(await till.order(key=f"k{number}")) for number in range(2)]
+    await till.close()
+    await till.open(wrap=SlowReading)
+    await till.until_quiet(1)
+    real = till.clock.now
+    for no, ahead_ms in zip(nos, (86_400_000, 0), strict=True):
+        till.clock.now = lambda ahead_ms=ahead_ms: real() + ahead_ms
+        till.company.pay(no, till.clock.now())
+        assert (await till.notify(no)).body == b"success"
+    await till.until_quiet(30)
+    assert [await till.state(no[:-2]) for no in nos] == ["fulfilled"] * 2
+
+
 async def test_an_order_does_not_end_early_because_the_clock_was_put_right(till):
     await till.account()
     real = till.clock.now
