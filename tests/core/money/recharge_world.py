@@ -51,8 +51,9 @@ class World:
         self.random = Random(seed)
         self.busy = min(1000, max(40, recharges // 50))
         """Customers at the same time."""
-        self.meter_count = min(300, max(20, recharges // 150))
-        """Of more of them no nightly proof would be ready between two power cuts, and each begins anew."""
+        self.meter_count = max(20, min(recharges // 150, 667), recharges // 800)
+        """A meter of the plugin keeps a thousand purchases; and of many more meters no nightly proof, which asks them
+        one by one, would be ready between two power cuts."""
         self.cuts, self.life = Cuts(self), None
         self.weather = Weather(self)
         self.company_fault, self.meter_fault = self.weather.company_fault, self.weather.meter_fault

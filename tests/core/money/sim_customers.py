@@ -162,15 +162,15 @@ class Customers:
         """Meters use their credit up, so that not all of it can be taken back."""
         while True:
             await self.clock.sleep(600)
-            for purse in self.world.meters.purses.values():
+            for name in self.world.meters.purses:
                 if self.random.random() < 0.3:
-                    purse.use(self.random.randint(0, 20_000))
+                    self.world.meters.use(name, self.random.random())
 
     async def manage(self):
         """A manager looks at what needs a person, and decides by what the meter says."""
         while True:
             await self.clock.sleep(1200)
-            for case in await self.world.hub(lambda: self.money.all("cases.open", operator="main", most=200)):
+            for case in await self.world.hub(lambda: self.money.all("cases.open", operator="main", most=1_000_000)):
                 try:
                     await self.decide(case)
                 except MeterHubError:  # somebody, or the hub itself, was faster

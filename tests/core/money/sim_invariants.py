@@ -249,8 +249,8 @@ where d.state in ('sending', 'unknown') and d.takes_back = 0 and (p.kind = 'firs
     or exists (select 1 from ledger l where l.operator = 'main' and l.kind = 'applied' and l.ref = cast(p.id as text)))
 """
 COUNTED = """
-select (select count(*) from deliveries where account = ? and state = 'confirmed') as confirmed,
-    (select count(*) from deliveries where meter = ? and state in ('sending', 'unknown')) as in_flight
+select (select count(*) from deliveries indexed by deliveries_number where account = ? and state = 'confirmed')
+    as confirmed, (select count(*) from deliveries where meter = ? and state in ('sending', 'unknown')) as in_flight
 """
 CASH_BACK = """
 select r.order_no, r.amount_fen from refunds r join payments p on p.id = r.payment

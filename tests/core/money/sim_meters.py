@@ -193,6 +193,14 @@ class SimMeters(Meters):
             return Answer(code="no_answer", message="the meter did not answer")
         return answer
 
+    def use(self, name, share):
+        """A meter uses some of its credit up, a twin somewhat more: it holds less."""
+        if name not in self.twins:
+            self.purses[name].use(round(share * 20_000))
+            return
+        state = self.twins[name].state
+        state.credited_fen -= min(round(share * 40_000), max(state.credited_fen, 0))
+
     def ledger(self, name):
         """What a meter itself has on record: ``[(number, fen)]``."""
         if name in self.twins:

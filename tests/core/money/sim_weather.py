@@ -20,8 +20,8 @@ class Cuts:
 
     def __init__(self, world):
         self.world, self.count, self.steps = world, 0, 0
-        self.every = min(25_000, max(1_500, world.recharges * 2))
-        """Steps between two power cuts, on average: one in some 250 recharges."""
+        self.every = max(min(25_000, max(1_500, world.recharges * 2)), world.recharges // 10)
+        """Steps between two power cuts, on average: one in some 250 recharges, fewer where they would be thousands."""
         self.at = None
         self.went = asyncio.Event()
         self._hash = hashlib.sha256()
