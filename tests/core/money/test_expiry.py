@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meterhub.money import expiry
 from meterhub.money.statements import PaymentState
 
@@ -96,4 +98,32 @@ async def test_what_an_older_version_put_out_ends_its_order(till):
 
     await till.real.transact(older)
     await till.until_quiet(935)
+    assert await states(till) == ["expired"]
+
+
+@pytest.mark.parametrize("second", [5, 40])
+async def test_the_end_of_a_payment_ends_no_other_order_of_its_minute_before_its_time(till, second):
+    await till.account()
+    await till.until_quiet(second)
+    first = await till.order()
+    await till.start(first)
+    await till.until_quiet(55 - second)
+    second_order = await till.order(key="k2")
+    await till.until_quiet(895)
+    assert [row["state"] for row in await till.rows("select state from attempts")] == ["closed"]
+    assert await till.state(second_order["no"]) == "created"
+    await till.until_quiet(45)
+    assert await states(till) == ["expired", "expired"]
+
+
+async def test_an_order_whose_payment_gets_its_end_a_minute_late_ends_with_it(till):
+    await till.account()
+    order = await till.order()
+    await till.start(order)
+    till.company.fail["close"] = till.company.fail["query"] = 60 * ["before"]
+    await till.until_quiet(1000)
+    assert await states(till) == ["paying"]
+    till.company.fail.clear()
+    await till.money.paying.look_now(order["no"])
+    await till.until_quiet(2)
     assert await states(till) == ["expired"]

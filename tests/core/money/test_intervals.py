@@ -152,3 +152,14 @@ async def test_a_payment_is_not_closed_in_the_last_part_of_the_second_that_the_c
     await till.clock.advance(400)
     (closed_s,) = times(asked, "close")
     assert 300 <= closed_s < 301.5
+
+
+async def test_payments_that_are_opened_shortly_after_each_other_are_each_closed_after_their_own_time(till):
+    await till.account()
+    till.money.merchants.get("court").account.close_after_s = 300
+    asked, orders = timed(till), [await till.order(key=f"k{number}") for number in range(2)]
+    for order in orders:
+        await till.clock.advance(650 if order is orders[0] else 50)
+        await till.start(order)
+    await till.clock.advance(400)
+    assert times(asked, "close") == [950, 1000]

@@ -190,3 +190,7 @@ async def test_a_count_that_does_not_fit_is_read_again_five_seconds_later_before
     assert [row["next_ms"] for row in await till.rows("select next_ms from outbox where kind = 'delivery'")] == [
         PARKED_MS
     ]
+
+
+def test_a_row_of_a_bill_without_an_amount_had_no_coupon():
+    assert BillRow(PaymentStatement("n1", PaymentState.PAID, None, "T1"), 0, 0).discount_fen == 0
