@@ -302,3 +302,19 @@ async def test_what_is_wanted_at_once_is_carried_out_at_once_and_what_waits_at_a
     await put(till, "later", after_s=1)
     await till.until_quiet(3)
     assert work.calls == [("now", 0), ("soon", 0.7), ("later", 1.7)]
+
+
+async def test_a_row_of_one_kind_is_not_late_because_another_kind_was_looked_at_before(till):
+    others = []
+
+    async def carry(row):
+        others.append((till.clock.now() - work.begun_ms) / 1000)
+
+    till.money.outbox.handle("other", carry)
+    work = Work(till)
+    await till.until_quiet(1)
+    await put(till, "1", after_s=100)
+    await put(till, "2", after_s=10, kind="other")
+    await put(till, "3", after_s=20, kind="other")
+    await till.until_quiet(150)
+    assert (others, work.times) == ([11, 21], [101])
