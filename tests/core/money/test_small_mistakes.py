@@ -194,3 +194,15 @@ async def test_a_count_that_does_not_fit_is_read_again_five_seconds_later_before
 
 def test_a_row_of_a_bill_without_an_amount_had_no_coupon():
     assert BillRow(PaymentStatement("n1", PaymentState.PAID, None, "T1"), 0, 0).discount_fen == 0
+
+
+async def test_who_was_cut_off_and_pays_has_a_supply_again_at_once(till):
+    rules(till)
+    await used_up(till)
+    assert till.meters.relays == {"a-101": "off"}
+    await till.paid_order()
+    await till.until_quiet(1)
+    assert till.meters.relays == {"a-101": "on"}
+    (last, *_) = await till.rows("select * from policy_decisions order by id desc")
+    assert (last["wanted"], last["allow"], last["reason"]) == ("on", 1, "there is credit again")
+    assert [row["supply"] for row in await till.rows("select supply from money_accounts")] == ["on"]
