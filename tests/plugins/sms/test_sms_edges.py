@@ -227,3 +227,17 @@ async def test_a_receipt_names_the_message_and_says_why_in_few_words(account, co
     assert len(notifier.parse_receipts(Notice({}, json.dumps([one] * 1000).encode(), 0))) == 1000
     with pytest.raises(NoticeRejected):
         notifier.parse_receipts(Notice({}, json.dumps([one] * 1001).encode(), 0))
+
+
+@pytest.mark.parametrize("company", ["aliyun", "tencent"])
+async def test_a_no_is_told_in_the_companys_words_and_few_of_them(gateway, account, company):
+    house = await account(company)
+    said = {"Code": "FailedOperation." + "X" * 200, "Message": "签名" * 150}
+    gateway.say = {"Response": {"Error": said}} if company == "tencent" else said
+    with pytest.raises(ProviderRefused) as caught:
+        await house.notifier.send(MESSAGE)
+    assert (caught.value.reply, caught.value.hint) == (said["Code"][:80], said["Message"][:200])
+    gateway.say = {"Response": {"Error": {"Code": "FailedOperation", "Message": None}}, "Code": "isv.X"}
+    with pytest.raises(ProviderRefused) as caught:
+        await house.notifier.send(MESSAGE)
+    assert caught.value.hint == ""
