@@ -77,10 +77,17 @@ class Court(House):
         await self.up()
         for meter in self.meters:
             await self.until(f"/api/v1/devices/c-{meter}", lambda one: one["status"] == "online")
-            body = {"target": meter, "params": {"mode": "meter"}}
+            self.links[meter] = await self._account(meter)
+
+    async def _account(self, meter):
+        """Open an account, again while the meter's purse cannot be read; returns the tenant's link."""
+        body = {"target": meter, "params": {"mode": "meter"}}
+        for _ in range(20):
             run = await self.ask("/api/v1/actions/money.open_account?wait=30", body)
-            assert run["state"] == "confirmed", run
-            self.links[meter] = run["result"]["link"]
+            if run["state"] == "confirmed":
+                return run["result"]["link"]
+            await asyncio.sleep(0.5)
+        raise AssertionError(run)
 
     async def up(self):
         """Start the hub and wait until it answers."""
@@ -165,7 +172,7 @@ class Court(House):
 
         async def called(reader, writer):
             meter = (await reader.read(64)).decode()[:5]
-            with contextlib.suppress(asyncio.IncompleteReadError):  # it hung up, and calls again
+            with contextlib.suppress(asyncio.IncompleteReadError, OSError):  # it hung up, and calls again
                 told[meter] = sorted([one async for one in _records(reader, writer, meter[2:])])
             writer.close()
             if set(told) == set(self.meters):
@@ -181,13 +188,24 @@ async def _records(reader, writer, address):
     """Number and fen of each purchase that a meter remembers, the latest first (identifiers 03330Fnn)."""
     codec = Dlt645Codec()
     for back in range(1, 255):
-        writer.write(encode_read(address.zfill(12), f"03330F{back:02X}"))
-        while (frame := codec.next_frame()) is None:
-            data = await reader.read(512)
-            if not data:
-                raise asyncio.IncompleteReadError(data, None)
-            codec.receive(data)
+        frame = await _record(reader, writer, codec, address.zfill(12), f"03330F{back:02X}")
         if frame.refused:
             return
         record = frame.payload  # when (5 bytes), count (2), amount (4), before, after, total; BCD, low byte first
         yield int(record[6:4:-1].hex()), int(record[10:6:-1].hex())
+
+
+async def _record(reader, writer, codec, address, identifier):
+    """The answer to one question, asked again when none comes; that to another question is none."""
+    while True:
+        writer.write(encode_read(address, identifier))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(8):
+                while True:
+                    while (frame := codec.next_frame()) is None:
+                        data = await reader.read(512)
+                        if not data:
+                            raise asyncio.IncompleteReadError(data, None)
+                        codec.receive(data)
+                    if frame.refused or frame.identifier == identifier:
+                        return frame
