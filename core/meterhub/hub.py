@@ -223,6 +223,7 @@ class Hub:
             scope=self.site.hub.operator,
             money=self.money,
             messages=self.messages,
+            ahead_s=lambda: self.plugins.http.ahead_s,
         )
 
     async def _open_store(self) -> None:

@@ -92,7 +92,7 @@ class Plugins:
         self._data_dir = data_dir
         self._spawn = spawn
         self._folder = folder
-        self.http = Outgoing()
+        self.http = Outgoing(clock)
         self._records: dict[str, Plugin] = {}
         self._unknown_listed = False
         self._specs = pluggy.PluginManager("meterhub")

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from meterhub.clock import Clock
 from meterhub.outgoing import Outgoing, is_confidential
 
 
 async def test_all_share_one_session_until_it_is_closed():
-    outgoing = Outgoing()
+    outgoing = Outgoing(Clock())
     await outgoing.close()
     session = outgoing()
     assert outgoing() is session and session.timeout.total == 15
     await outgoing.close()
     assert session.closed and outgoing() is not session
     await outgoing.close()
+
+
+class Late(Clock):
+    """A clock that is a day behind."""
+
+    def now(self):
+        return super().now() - 86_400_000
+
+
+@pytest.mark.parametrize(("clock", "least", "most"), [(Late(), -86_460, -86_340), (Clock(), -60, 60)])
+async def test_the_date_of_an_answer_shows_a_wrong_clock(clock, least, most):
+    app = web.Application()
+    app.router.add_get("/", lambda request: web.Response())
+    outgoing = Outgoing(clock)
+    async with TestServer(app) as server:
+        async with outgoing().get(server.make_url("/")) as answer:
+            assert answer.status == 200
+        await outgoing.close()
+    assert least <= outgoing.ahead_s <= most
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 30 Nov 99999 00:00:00 GMT"])
+async def test_an_answer_without_a_date_says_nothing_of_the_clock(date):
+    async def answer(request):
+        return web.Response(headers={"Date": date})
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    outgoing = Outgoing(Clock())
+    async with TestServer(app) as server:
+        async with outgoing().get(server.make_url("/")) as found:
+            assert found.status == 200
+        await outgoing.close()
+    assert outgoing.ahead_s == 0
 
 
 @pytest.mark.parametrize(

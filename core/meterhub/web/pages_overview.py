@@ -32,6 +32,11 @@ FAULTS = {
     "money": mark("Money stands still: nothing is credited or given back. It is tried again every 30 s."),
 }
 """What it means that a part does not work."""
+CLOCK_OFF_S = 120
+"""WeChat Pay refuses whoever is five minutes off."""
+AHEAD = mark("The clock of this machine is %(n)d min ahead of that of a company for payments or messages.")
+BEHIND = mark("The clock of this machine is %(n)d min behind that of a company for payments or messages.")
+SET_CLOCK = mark("Companies may open no payment until it is put right.")
 BROUGHT = {
     "register_protocols": mark("Protocols"),
     "register_links": mark("Links"),
@@ -57,7 +62,7 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
         return site.page(
             request,
             "overview.html",
-            faults=[(texts(FAULTS[part]), texts.said(why)) for part, why in site.rooms.faults().items()],
+            faults=_faults(site, texts),
             day=utc(now_ms).astimezone(site.rooms.zone).strftime("%Y-%m-%d"),
             money=await money_today(site, request, texts),
             meters=_meters(site, meters),
@@ -76,6 +81,16 @@ def routes(site: Site) -> Sequence[web.RouteDef]:
         return site.page(request, "plugins.html", plugins=[_plugin(one, site.texts(request)) for one in known])
 
     return [web.get("/", overview), web.get("/plugins", plugins)]
+
+
+def _faults(site: Site, texts: Texts) -> list[tuple[str, str]]:
+    """What does not work, and why; also a clock with which companies open no payment."""
+    found = [(texts(FAULTS[part]), texts.said(why)) for part, why in site.rooms.faults().items()]
+    ahead_s = site.rooms.ahead_s()
+    if abs(ahead_s) > CLOCK_OFF_S:
+        words = AHEAD if ahead_s > 0 else BEHIND
+        found.append((texts(words) % {"n": abs(ahead_s) // 60}, texts(SET_CLOCK)))
+    return found
 
 
 def _meters(site: Site, meters: Sequence[Device]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Rooms:
     money: Money | None = None
     messages: MessageDesk | None = None
     live_path: str = "/api/v1/live"
+    ahead_s: Callable[[], int] = int
 
     def faults(self) -> Mapping[str, str]:
         """What does not work at present, with the reason; empty when all is well."""

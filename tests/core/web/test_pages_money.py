@@ -419,6 +419,14 @@ async def test_the_start_page_says_what_money_did_today_and_what_of_it_waits(cou
     assert "Paid today" not in await page(court, "/")
 
 
+@pytest.mark.parametrize(("ahead_s", "says"), [(-86_400, "1440 min behind"), (600, "10 min ahead"), (60, "")])
+async def test_the_start_page_names_a_clock_with_which_no_payment_can_be_opened(court, ahead_s, says):
+    court.hub.plugins.http.ahead_s = ahead_s
+    await log_in(court)
+    html = await page(court, "/")
+    assert says in html and ("The clock of this machine" in html) == bool(says)
+
+
 async def test_a_case_about_which_nothing_is_left_to_do_is_closed_with_a_reason(court):
     no, _ = await ordered(court)
     await notify(court, f"paid {no}00")  # it says so of an attempt that the company does not have
