@@ -58,7 +58,7 @@ class Writer:
         self._conn = conn
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._files = {one: _identity(one) for one in (path, path.with_name(f"{path.name}-wal"))}
+        self._file = _identity(path)
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room = asyncio.Semaphore(MAX_QUEUED)
         self._closed = False
@@ -140,20 +140,16 @@ class Writer:
         return stopping
 
     def check_in_place(self) -> None:
-        """What is written to a file, or its log, that somebody removed or replaced is gone with the process.
+        """What is written to a file that somebody removed or replaced is gone with the process.
 
         Raises ``StoreError``. May be called from any thread.
         """
-        for path, known in self._files.items():
-            found = _identity(path)
-            if known is None:
-                self._files[path] = found  # the log is made with the first thing that is written
-            elif found != known:
-                raise StoreError(
-                    "the file was removed or replaced while the hub runs",
-                    where=str(path),
-                    hint="stop the hub, put the file back or restore a backup, and start it again",
-                )
+        if _identity(self._path) != self._file:
+            raise StoreError(
+                "the file was removed or replaced while the hub runs",
+                where=str(self._path),
+                hint="stop the hub, put the file back or restore a backup, and start it again",
+            )
 
     def _run(self, job: Job) -> None:
         if job.future.cancelled():
