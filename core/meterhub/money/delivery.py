@@ -27,6 +27,10 @@ from meterhub.store.engine import Row, Store, Transaction
 PARK = Again(None, "a person has to decide")
 READ_AGAIN_S = 5
 """Between two readings of a count that does not fit to the books."""
+SENT_AT_ONCE = 3
+"""How often a credit is sent with nothing but a reading of the count between; then with longer and longer waits."""
+NOT_TAKEN = ("refused", "bad_input")
+"""What a meter, or the protocol in its place, says to a credit that it will not take."""
 OVER = (DeliveryState.CONFIRMED, DeliveryState.NOT_DELIVERED)
 
 
@@ -74,12 +78,15 @@ class Deliveries:
         answer = await self._ask(action, delivery["meter"], params, key, f"payment:{delivery['order_no']}")
         if answer.ok:
             return await self._commit(steps.arrived, delivery, PurseReading.of(answer.result))
-        if answer.code == "refused":
+        if answer.code in NOT_TAKEN:
             return await self._refused(delivery, answer)
         if not answer.sent:
             await self._commit(steps.not_sent, delivery, answer.message)
             return Again(wait_s(delivery["tries"]), answer.message)
-        return await self._commit(steps.doubt, delivery, answer.message)
+        again = await self._commit(steps.doubt, delivery, answer.message)
+        if again is None and delivery["counted"] and delivery["sends"] >= SENT_AT_ONCE:
+            return Again(wait_s(delivery["sends"] - SENT_AT_ONCE), answer.message)
+        return again
 
     async def _refused(self, delivery: Row, answer: Answer) -> Again | None:
         """The meter said no. Its count tells whether that is all; without a count nobody can be sure."""

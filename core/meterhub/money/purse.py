@@ -12,19 +12,21 @@ from typing import Any
 class PurseReading:
     """``count`` is the number of the last purchase, None for meters that keep none; ``balance`` is yuan as text.
 
-    ``last`` is the amount of that last purchase, yuan as text, None where the meter does not tell it.
+    ``last`` is the amount of that last purchase, yuan as text, None where the meter does not tell it. Meters that sell
+    something else than money say so by ``unit``.
     """
 
     count: int | None
     balance: str | None
     last: str | None = None
+    unit: str = "yuan"
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> PurseReading:
         """From the result of ``meter.balance`` or ``meter.credit``."""
         count = result.get("count")
         balance, last = (None if result.get(name) is None else str(result[name]) for name in ("balance", "last"))
-        return cls(count if isinstance(count, int) else None, balance, last)
+        return cls(count if isinstance(count, int) else None, balance, last, str(result.get("unit", "yuan")))
 
     def holds(self, fen: int) -> bool | None:
         """Whether this much is left; None where the meter does not tell its balance."""

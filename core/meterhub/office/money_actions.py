@@ -136,7 +136,10 @@ class MoneyActions:
             answer = await self._money.ask("meter.balance", device.id, {}, "", str(call.cause))
             if not answer.ok:
                 raise BadInput(f"the purse of {device.id} cannot be read: {answer.message}", hint="try again later")
-            count = PurseReading.of(answer.result).count
+            purse = PurseReading.of(answer.result)
+            if purse.unit != "yuan":
+                raise BadInput(f"{device.id} keeps no money, it sells {purse.unit}", hint="choose server or postpaid")
+            count = purse.count
         opening = Opening(
             device.id, device.operator, device.scope, mode, self._money.new_link(), call.actor.id,
             utility=self._utility(device), holder=call.params["holder"], purchase_count=count,

@@ -8,6 +8,8 @@ from meterhub.errors import BadInput, Conflict
 from meterhub.money.asking import Answer
 from meterhub.money.refunds import RefundWish
 
+DAY_S = 86_400
+
 
 async def nonzero(till):
     return {name: fen for name, fen in (await till.books()).items() if fen}
@@ -118,6 +120,34 @@ async def test_a_meter_that_says_no_gives_the_credit_back_to_the_customer(till):
     assert await till.state(no) == "fulfilled"
     assert await till.cases() == []
     assert await nonzero(till) == {"clearing/acme/M1": -5000, "meter/a-101-1": 5000}
+
+
+async def test_a_credit_that_the_protocol_cannot_express_calls_a_person_and_is_not_tried_for_ever(till):
+    await till.account()
+    do = till.meters._do
+
+    def cannot(action, meter, params):
+        if action == "meter.credit":
+            return Answer(code="bad_input", message="'50.00' is no amount of at most 1 decimals")
+        return do(action, meter, params)
+
+    till.meters._do = cannot
+    no = await till.paid_order()
+    await till.until_quiet(60)
+    assert await till.cases() == ["refused_delivery"]
+    assert (await till.books())["prepaid/a-101-1"] == 5000 and await till.state(no) == "paid"
+
+
+async def test_a_meter_that_tells_its_count_and_never_takes_a_credit_is_sent_to_less_and_less(till):
+    await till.account()
+    till.meters.fail["meter.credit"] = ["lost"] * 1000
+    no = await till.paid_order()
+    await till.until_quiet(DAY_S)
+    sent = sum(action == "meter.credit" for action, *_ in till.meters.asked)
+    assert 5 < sent < 40
+    till.meters.fail.clear()
+    await till.until_quiet(2 * DAY_S)
+    assert await till.state(no) == "fulfilled" and till.meters.purses["a-101"].ledger == [(1, 5000)]
 
 
 async def test_a_refusal_after_which_the_meter_is_silent_is_looked_into_later(till):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bank
@@ -190,6 +191,19 @@ async def test_accounts_are_opened_where_the_meter_can_do_it(hub, sim, clock, co
     assert "cannot be read" in silent.error["message"]
     again = await home.act("money.open_account", "a-103", {"mode": "server"})
     assert again.error["code"] == "conflict"
+
+
+async def test_no_money_is_sold_to_a_meter_that_sells_volume(hub, sim, clock, company):
+    home = await start(hub)
+    ask = home.money.ask
+
+    async def in_cubic_metres(*wanted):
+        answer = await ask(*wanted)
+        return replace(answer, result={**answer.result, "unit": "m³"})
+
+    home.money.ask = in_cubic_metres
+    refused = await home.act("money.open_account", "a-101", {"mode": "meter"})
+    assert "sells m³" in refused.error["message"] and "server" in refused.error["hint"]
 
 
 async def test_server_credit_cuts_the_supply_and_brings_it_back(hub, sim, clock, company):

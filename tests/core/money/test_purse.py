@@ -22,5 +22,6 @@ def test_only_the_same_number_over_another_amount_contradicts(count, last, diffe
 
 def test_what_a_meter_tells_is_taken_as_it_is():
     told = PurseReading.of({"count": 3, "balance": "1.50", "last": "2.00"})
-    assert told == PurseReading(3, "1.50", "2.00")
+    assert told == PurseReading(3, "1.50", "2.00", "yuan")
+    assert PurseReading.of({"count": 3, "balance": "1.5", "unit": "m³"}).unit == "m³"
     assert PurseReading.of({"count": "3"}) == PurseReading(None, None, None)

@@ -297,6 +297,7 @@ def test_a_purchase_is_proven_by_the_meters_books():
         "balance": "100.00",
         "total": "5442.50",
         "last": "100.50",
+        "unit": "yuan",
         "number": 7,
         "already": False,
         "acknowledged": True,
@@ -385,7 +386,8 @@ def test_volume_is_bought_in_tenths_in_binary():
         Cjt188(CLOCK).command(one, "meter.credit", {"amount": "10", "number": 1}),
         [none, reply("A013020100000064", 0x84), ten],
     )
-    assert asked[1].payload.hex() == "0100000064" and result.detail["balance"] == "10.0"
+    assert asked[1].payload.hex() == "0100000064"
+    assert (result.detail["balance"], result.detail["unit"]) == ("10.0", "m³")
     assert result.values == {"remaining_volume": 100}
 
 

@@ -21,6 +21,7 @@ from meterhub_mbus.cjt188.purse import PURCHASE, PURCHASES, REFUND, Coding, Stan
 from meterhub_mbus.cjt188.reading import items_by_key
 
 WRITE = "04"
+MONEY_DECIMALS = 2
 ANSWER_S = 12.0
 """A meter may be busy with its memory for eight seconds before it answers."""
 
@@ -111,5 +112,6 @@ def _told(meter: Meter, talk: Talk, coding: Coding, found: Standing, detail: dic
     points = [point for point in meter.points.values() if point.identifier == PURCHASES]
     values = {point.key: point.take(items, found.reply.payload, talk.dialect)[0] for point in points}
     amounts = {"balance": found.remaining, "total": found.total, "last": found.this}
-    said = {"count": found.number, **{name: coding.shown(amount) for name, amount in amounts.items()}}
+    unit = "yuan" if coding.decimals == MONEY_DECIMALS else "m³"
+    said = {"count": found.number, "unit": unit, **{name: coding.shown(amount) for name, amount in amounts.items()}}
     return CommandReply(values, {**said, **detail})
