@@ -7,6 +7,7 @@ import logging
 import pytest
 from test_outbox import Work, put, row_of
 
+from meterhub.errors import StoreError
 from meterhub.money.outbox import PARKED_MS, Again
 
 HOUR_S = 3600
@@ -152,3 +153,31 @@ async def test_what_is_put_in_after_a_clock_was_set_forward_is_carried_out_at_it
     await put(till, "1", after_s=10)
     await till.until_quiet(20)
     assert work.times == [10, 15]
+
+
+async def test_a_file_that_fails_while_the_clock_is_put_right_makes_nothing_wait_for_the_wrong_time(till):
+    class FailingOnce:
+        broken = False
+
+        def __init__(self, store):
+            self.query, self._transact = store.query, store.transact
+
+        async def transact(self, fn):
+            if FailingOnce.broken:
+                FailingOnce.broken = False
+                raise StoreError("the disk is full")
+            return await self._transact(fn)
+
+    await till.close()
+    await till.open(wrap=FailingOnce)
+    await begin(till)
+    till.clock.jump(HOUR_S)
+    work = Work(till)
+    await put(till, "1", after_s=400)
+    till.clock.jump(-HOUR_S)
+    work.begun_ms = till.clock.now()
+    FailingOnce.broken = True
+    await till.until_quiet(310)
+    assert till.money.fault == "the disk is full"
+    await till.until_quiet(92)
+    assert till.money.fault == "" and not FailingOnce.broken and len(work.times) == 1 and 0 <= work.times[0] - 400 < 1
