@@ -6,13 +6,17 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from bank import CompanyAccount
 from test_accounts import rules, used_up
 from test_cases import case_of, settle
 from test_intervals import timed, times
+from test_proof_content import DAY_S, content
 from test_refunds import give_back, server_order
 
 from meterhub.money import cases, expiry, funds
 from meterhub.money.outbox import PARKED_MS
+from meterhub.money.provider import PaymentAccount
+from meterhub.money.room import Outside
 from meterhub.money.statements import Bill, BillRow, Funds, Movement, PaymentState, PaymentStatement
 from meterhub.money.states import Mode
 
@@ -206,3 +210,21 @@ async def test_who_was_cut_off_and_pays_has_a_supply_again_at_once(till):
     (last, *_) = await till.rows("select * from policy_decisions order by id desc")
     assert (last["wanted"], last["allow"], last["reason"]) == ("on", 1, "there is credit again")
     assert [row["supply"] for row in await till.rows("select supply from money_accounts")] == ["on"]
+
+
+async def test_where_nobody_knows_when_meters_answered_a_supply_is_cut_off_all_the_same(till):
+    outside = Outside(till.meters.ask, till.tasks.spawn, till.merchants, till._note, till.folder)
+    rules(till, outside.answered)
+    assert await used_up(till) == [(1, "the credit is used up")]
+    assert till.meters.relays == {"a-101": "off"}
+
+
+async def test_a_plugin_that_knows_nothing_of_the_merchants_account_need_not_say_so(till):
+    class Plain(CompanyAccount):
+        funds = PaymentAccount.funds
+
+    await till.account(mode=Mode.SERVER)
+    await till.paid_order()
+    till.merchants.get("court").account.funds = Plain(till.company).funds
+    await till.until_quiet(DAY_S)
+    assert [one["differences"] for one in (await content(till))["checks"] if one["name"] == "funds"] in ([], [[]])
