@@ -225,23 +225,32 @@ class Outbox:
 
         At the first look that is seen by rows that come from the future. Returns whether all must be looked at anew.
         """
-        before, first = self._ahead_ms, not self._looked  # rows may have been put in before the first look
+        first = not self._looked  # rows may have been put in before
+        back_ms = self._times()["back_ms"]
+        if back_ms < SET_BACK_MS and not first:
+            return False
+        if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", self._times()):
+            log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
+            await self._store.transact(self._bring_forward)
+        self._looked = True
+        return True
+
+    def _bring_forward(self, tx: Transaction) -> None:
+        """By what the clock was ahead until now: it may have been set since the look began."""
+        tx.execute("outbox.bring_forward", self._times())
+        tx.after(self._is_right)
+
+    def _is_right(self) -> None:
+        """Nothing waits for what the clock was ahead of the present one."""
+        self._ahead_ms = None
+        self._now()
+
+    def _times(self) -> dict[str, int]:
+        """The present time, and by how much the clock was set back."""
         now_ms = self._now()
         ahead_ms = now_ms - round(self._clock.monotonic() * 1000)
         back_ms = (self._ahead_ms or ahead_ms) - ahead_ms
-        if back_ms < SET_BACK_MS and not first:
-            return False
-        times = {"now_ms": now_ms, "back_ms": back_ms, "future_ms": now_ms + SET_BACK_MS, "parked_ms": PARKED_MS}
-        self._ahead_ms = ahead_ms  # before anything is awaited: a clock that is set meanwhile must be noted, too
-        try:
-            if back_ms >= SET_BACK_MS or await self._store.query("outbox.from_the_future", times):
-                log.warning("the clock was set back; what waits in the outbox is brought forward by as much")
-                await self._store.transact(lambda tx: tx.execute("outbox.bring_forward", times))
-        except StoreError:
-            self._ahead_ms = before
-            raise
-        self._looked = True
-        return True
+        return {"now_ms": now_ms, "back_ms": back_ms, "future_ms": now_ms + SET_BACK_MS, "parked_ms": PARKED_MS}
 
     async def _carry_out(self, row: Row, places: Places) -> None:
         due_ms: int | None = self._clock.now()

@@ -158,22 +158,30 @@ async def test_a_clock_that_was_set_on_and_back_between_two_looks_keeps_nothing_
     assert [await till.state(no[:-2]) for no in nos] == ["fulfilled"] * 2
 
 
-async def test_a_clock_that_was_set_on_and_back_during_the_first_look_keeps_nothing_waiting(till):
-    class SlowReading:
-        def __init__(self, store):
-            self.transact = store.transact
-            self._read = store.query
+class SlowLook:
+    """A store whose first look for rows from the future takes two seconds before, or after, it reads."""
 
-        async def query(self, name, params=()):
-            rows = await self._read(name, params)
-            if name == "outbox.from_the_future":
-                await till.clock.sleep(2)
-            return rows
+    def __init__(self, store, clock, before_s, after_s):
+        self.transact, self._read = store.transact, store.query
+        self._clock, self._waits = clock, (before_s, after_s)
 
+    async def query(self, name, params=()):
+        before_s, after_s = self._waits if name == "outbox.from_the_future" else (0, 0)
+        await self._clock.sleep(before_s)
+        rows = await self._read(name, params)
+        await self._clock.sleep(after_s)
+        return rows
+
+
+SLOW = pytest.mark.parametrize(("before_s", "after_s"), [(2, 0), (0, 2)])
+
+
+@SLOW
+async def test_a_clock_that_was_set_on_and_back_during_the_first_look_keeps_nothing_waiting(till, before_s, after_s):
     await till.account()
     nos = [await till.start(await till.order(key=f"k{number}")) for number in range(2)]
     await till.close()
-    await till.open(wrap=SlowReading)
+    await till.open(wrap=lambda store: SlowLook(store, till.clock, before_s, after_s))
     await till.until_quiet(1)
     real = till.clock.now
     for no, ahead_ms in zip(nos, (86_400_000, 0), strict=True):
@@ -182,6 +190,20 @@ async def test_a_clock_that_was_set_on_and_back_during_the_first_look_keeps_noth
         assert (await till.notify(no)).body == b"success"
     await till.until_quiet(30)
     assert [await till.state(no[:-2]) for no in nos] == ["fulfilled"] * 2
+
+
+@SLOW
+async def test_an_order_of_during_the_first_look_does_not_end_early(till, before_s, after_s):
+    await till.account()
+    await till.close()
+    await till.open(wrap=lambda store: SlowLook(store, till.clock, before_s, after_s))
+    await till.until_quiet(1)
+    real = till.clock.now
+    till.clock.now = lambda: real() + 86_400_000
+    order = await till.order()
+    till.clock.now = real
+    await till.until_quiet(600)
+    assert await till.state(order["no"]) == "created"
 
 
 async def test_an_order_does_not_end_early_because_the_clock_was_put_right(till):
