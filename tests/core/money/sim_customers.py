@@ -192,13 +192,17 @@ class Customers:
                 await self.give_rest_back(payment, "too late")
 
     async def look_at_meter(self, order_no):
-        """The meter has the purchase, or it has not; then it is sent once more, or given back."""
+        """The meter has the purchase, or it has not; then it is sent once more, or given back.
+
+        The first may have been decided already, when a power cut came before what follows from it.
+        """
         delivery = await self.world.hub(lambda: self.money.one("money.delivery_to_decide", order_no=order_no))
         fen = -delivery["amount_fen"] if delivery["takes_back"] else delivery["amount_fen"]
-        if (delivery["number"], fen) in self.world.meters.ledger(delivery["meter"]):
-            await self.resolve(order_no, "arrived")
-            return
-        await self.resolve(order_no, "not_arrived")
+        if delivery["state"] != "not_delivered":
+            if (delivery["number"], fen) in self.world.meters.ledger(delivery["meter"]):
+                await self.resolve(order_no, "arrived")
+                return
+            await self.resolve(order_no, "not_arrived")
         if delivery["takes_back"]:
             return
         if self.random.random() < 0.7:
