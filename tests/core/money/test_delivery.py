@@ -368,3 +368,20 @@ async def test_a_credit_that_was_being_sent_when_the_hub_stopped_is_on_the_meter
     delivery = await till.delivery(no)
     assert (delivery["state"], delivery["number"], delivery["sends"]) == ("confirmed", 1, 1 if arrived else 2)
     assert till.meters.purses["a-101"].ledger == [(1, 5000)] and await till.state(no) == "fulfilled"
+
+
+async def test_a_meter_that_is_deaf_to_credits_is_sent_them_less_and_less_often(till):
+    await till.account()
+    till.meters.fail["meter.credit"] = ["lost"] * 6
+    begun_ms, sent, real = till.clock.now(), [], till.money.deliveries._ask
+
+    async def ask(action, *rest):
+        if action == "meter.credit":
+            sent.append((till.clock.now() - begun_ms) / 1000)
+        return await real(action, *rest)
+
+    till.money.deliveries._ask = ask
+    no = await till.paid_order()
+    await till.until_quiet(800)
+    assert sent == [0, 0, 0, 5, 35, 155, 755]
+    assert till.meters.purses["a-101"].ledger == [(1, 5000)] and await till.state(no) == "fulfilled"
