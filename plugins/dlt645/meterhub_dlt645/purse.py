@@ -108,7 +108,7 @@ class Kede(Purse):
         data = yield from secure(talk, STATUS, self.operator, b"")
         if len(data) != 11:
             raise Refused(f"the meter's purse status has {len(data)} bytes in place of 11", where=talk.where)
-        count, money = parse("XXXX").decode(data[9:11]), _whole(MONEY.decode(data[1:5]))
+        count, money = COUNT.decode(data[9:11]), _whole(MONEY.decode(data[1:5]))
         negative = data[0] != 0 and money is not None
         return Standing(_whole(count), 0 if negative else money, money if negative and money else 0)
 
